@@ -1,0 +1,40 @@
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+uint64_t gw_clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t gw_clock_ms(void)
+{
+    return gw_clock_ns() / 1000000;
+}
+
+int64_t gw_clock_wall_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+void gw_clock_format(char out[GW_TIMESTAMP_LENGTH + 1], int64_t wall_us)
+{
+    /* A thread formats many stamps of the same second. */
+    static _Thread_local time_t last_second = -1;
+    static _Thread_local char last_text[20];
+
+    time_t second = (time_t)(wall_us / 1000000);
+    if (second != last_second) {
+        struct tm tm;
+        gmtime_r(&second, &tm);
+        strftime(last_text, sizeof(last_text), "%Y-%m-%dT%H:%M:%S", &tm);
+        last_second = second;
+    }
+    snprintf(out, GW_TIMESTAMP_LENGTH + 1, "%.19s.%06uZ", last_text,
+             (unsigned)(wall_us % 1000000) % 1000000u);
+}

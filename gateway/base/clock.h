@@ -1,0 +1,17 @@
+/* Time. Deadlines and durations use the monotonic clock, stamps that people read the wall clock. */
+#ifndef GW_BASE_CLOCK_H
+#define GW_BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* Monotonic. */
+uint64_t gw_clock_ns(void);
+uint64_t gw_clock_ms(void);
+/* Microseconds since 1970-01-01 00:00 UTC. */
+int64_t gw_clock_wall_us(void);
+
+#define GW_TIMESTAMP_LENGTH 27
+/* RFC 3339 in UTC with microseconds, "2026-01-31T12:00:00.123456Z", terminated. */
+void gw_clock_format(char out[GW_TIMESTAMP_LENGTH + 1], int64_t wall_us);
+
+#endif

@@ -1,0 +1,264 @@
+#include "base/loop.h"
+
+#include <h2o/hostinfo.h>
+#include <h2o/timeout.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+struct gw_loop {
+    h2o_loop_t *h2o;
+    h2o_multithread_queue_t *queue;
+    h2o_multithread_receiver_t messages;
+    h2o_multithread_receiver_t resolutions;
+    uint64_t now_ms;
+    int stopping;
+    size_t resolving; /* look-ups whose message is still to come, cancelled ones among them */
+    bool busy;        /* something written outside h2o's callbacks waits for its completion */
+    struct {
+        struct gw_timer **heap; /* heap[1] expires first; heap[0] is unused */
+        size_t count, capacity;
+    } timers;
+    struct {
+        struct gw_task *head, **tail;
+    } tasks;
+};
+
+static void on_messages(h2o_multithread_receiver_t *receiver, h2o_linklist_t *list)
+{
+    (void)receiver;
+    while (!h2o_linklist_is_empty(list)) {
+        h2o_multithread_message_t *m =
+            H2O_STRUCT_FROM_MEMBER(h2o_multithread_message_t, link, list->next);
+        h2o_linklist_unlink(&m->link);
+        struct gw_message *message = H2O_STRUCT_FROM_MEMBER(struct gw_message, super, m);
+        message->fn(message);
+    }
+}
+
+struct gw_loop *gw_loop_create(void)
+{
+    struct gw_loop *loop = gw_alloc(sizeof(*loop));
+    loop->h2o = h2o_evloop_create();
+    loop->queue = h2o_multithread_create_queue(loop->h2o);
+    h2o_multithread_register_receiver(loop->queue, &loop->messages, on_messages);
+    h2o_multithread_register_receiver(loop->queue, &loop->resolutions,
+                                      h2o_hostinfo_getaddr_receiver);
+    loop->now_ms = gw_clock_ms();
+    loop->tasks.tail = &loop->tasks.head;
+    return loop;
+}
+
+void gw_loop_destroy(struct gw_loop *loop)
+{
+    if (loop == NULL || loop->resolving > 0)
+        return; /* a resolver thread still has our address, and getaddrinfo cannot be ended */
+    /* h2o_multithread_destroy_queue frees neither the queue nor, before one more turn, its socket.
+     */
+    h2o_multithread_unregister_receiver(loop->queue, &loop->messages);
+    h2o_multithread_unregister_receiver(loop->queue, &loop->resolutions);
+    h2o_multithread_destroy_queue(loop->queue);
+    h2o_evloop_run(loop->h2o, 0);
+    h2o_evloop_destroy(loop->h2o);
+    free(loop->queue);
+    free(loop->timers.heap);
+    free(loop);
+}
+
+h2o_loop_t *gw_loop_h2o(struct gw_loop *loop)
+{
+    return loop->h2o;
+}
+
+uint64_t gw_loop_now_ms(const struct gw_loop *loop)
+{
+    return loop->now_ms;
+}
+
+/* --- timers: a binary heap that knows each timer's position --- */
+
+static void place(struct gw_loop *loop, size_t at, struct gw_timer *timer)
+{
+    loop->timers.heap[at] = timer;
+    timer->position = at;
+}
+
+static void sift_up(struct gw_loop *loop, struct gw_timer *timer)
+{
+    size_t at = timer->position;
+    for (; at > 1; at /= 2) {
+        struct gw_timer *parent = loop->timers.heap[at / 2];
+        if (parent->expires_ms <= timer->expires_ms)
+            break;
+        place(loop, at, parent);
+    }
+    place(loop, at, timer);
+}
+
+static void sift_down(struct gw_loop *loop, struct gw_timer *timer)
+{
+    size_t at = timer->position, count = loop->timers.count;
+    for (size_t child; (child = 2 * at) <= count; at = child) {
+        struct gw_timer **heap = loop->timers.heap;
+        if (child < count && heap[child + 1]->expires_ms < heap[child]->expires_ms)
+            child++;
+        if (timer->expires_ms <= heap[child]->expires_ms)
+            break;
+        place(loop, at, heap[child]);
+    }
+    place(loop, at, timer);
+}
+
+void gw_timer_start(struct gw_loop *loop, struct gw_timer *timer, uint64_t expires_ms)
+{
+    if (timer->position == 0) {
+        if (loop->timers.count + 1 >= loop->timers.capacity) {
+            loop->timers.capacity = loop->timers.capacity ? 2 * loop->timers.capacity : 64;
+            loop->timers.heap =
+                gw_realloc(loop->timers.heap, loop->timers.capacity * sizeof(*loop->timers.heap));
+        }
+        timer->position = ++loop->timers.count;
+    }
+    timer->expires_ms = expires_ms;
+    sift_up(loop, timer);
+    sift_down(loop, timer);
+}
+
+void gw_timer_stop(struct gw_loop *loop, struct gw_timer *timer)
+{
+    if (timer->position == 0)
+        return;
+    struct gw_timer *last = loop->timers.heap[loop->timers.count--];
+    if (last != timer) {
+        last->position = timer->position;
+        loop->timers.heap[last->position] = last;
+        sift_up(loop, last);
+        sift_down(loop, last);
+    }
+    timer->position = 0;
+}
+
+static void run_timers(struct gw_loop *loop)
+{
+    while (loop->timers.count > 0 && loop->timers.heap[1]->expires_ms <= loop->now_ms) {
+        struct gw_timer *timer = loop->timers.heap[1];
+        gw_timer_stop(loop, timer);
+        loop->busy = true;
+        timer->fn(timer);
+    }
+}
+
+/* --- tasks --- */
+
+void gw_loop_defer(struct gw_loop *loop, struct gw_task *task)
+{
+    if (task->link != NULL)
+        return;
+    task->next = NULL;
+    task->link = loop->tasks.tail;
+    *loop->tasks.tail = task;
+    loop->tasks.tail = &task->next;
+}
+
+void gw_task_cancel(struct gw_loop *loop, struct gw_task *task)
+{
+    if (task->link == NULL)
+        return;
+    *task->link = task->next;
+    if (task->next != NULL)
+        task->next->link = task->link;
+    else if (loop->tasks.tail == &task->next)
+        loop->tasks.tail = task->link;
+    task->link = NULL;
+}
+
+static void run_tasks(struct gw_loop *loop)
+{
+    if (loop->tasks.head == NULL)
+        return;
+    loop->busy = true;
+    /* Move the list aside, so that what tasks defer waits for the next turn. */
+    struct gw_task *list = loop->tasks.head;
+    list->link = &list;
+    loop->tasks.head = NULL;
+    loop->tasks.tail = &loop->tasks.head;
+    while (list != NULL) {
+        struct gw_task *task = list;
+        gw_task_cancel(loop, task);
+        task->fn(task);
+    }
+}
+
+/* --- turns --- */
+
+void gw_loop_turn(struct gw_loop *loop, int32_t max_wait_ms)
+{
+    if (loop->busy || loop->tasks.head != NULL) {
+        max_wait_ms = 0;
+    } else if (loop->timers.count > 0) {
+        uint64_t now = gw_clock_ms(), due = loop->timers.heap[1]->expires_ms;
+        uint64_t wait = due > now ? due - now : 0;
+        if (wait < (uint64_t)max_wait_ms)
+            max_wait_ms = (int32_t)wait;
+    }
+    loop->busy = false;
+    h2o_evloop_run(loop->h2o, max_wait_ms); /* -1 is EINTR: the next turn waits again */
+    loop->now_ms = gw_clock_ms();
+    run_timers(loop);
+    run_tasks(loop);
+}
+
+void gw_loop_run(struct gw_loop *loop)
+{
+    while (!__atomic_load_n(&loop->stopping, __ATOMIC_ACQUIRE))
+        gw_loop_turn(loop, INT32_MAX);
+}
+
+void gw_loop_stop(struct gw_loop *loop)
+{
+    __atomic_store_n(&loop->stopping, 1, __ATOMIC_RELEASE);
+    h2o_multithread_send_message(&loop->messages, NULL);
+}
+
+void gw_loop_post(struct gw_loop *loop, struct gw_message *message)
+{
+    message->super.link = (h2o_linklist_t){NULL, NULL};
+    h2o_multithread_send_message(&loop->messages, &message->super);
+}
+
+/* --- host names --- */
+
+struct gw_resolve {
+    struct gw_loop *loop;
+    gw_resolve_fn fn; /* NULL: cancelled */
+    void *arg;
+};
+
+static void on_resolved(h2o_hostinfo_getaddr_req_t *request, const char *error,
+                        struct addrinfo *addresses, void *arg)
+{
+    (void)request;
+    struct gw_resolve *resolve = arg;
+    resolve->loop->resolving--;
+    if (resolve->fn != NULL)
+        resolve->fn(resolve->arg, error, error ? NULL : addresses);
+    free(resolve);
+}
+
+struct gw_resolve *gw_resolve_start(struct gw_loop *loop, struct gw_slice host,
+                                    struct gw_slice port, gw_resolve_fn fn, void *arg)
+{
+    struct gw_resolve *resolve = gw_alloc(sizeof(*resolve));
+    *resolve = (struct gw_resolve){loop, fn, arg};
+    loop->resolving++;
+    h2o_hostinfo_getaddr(&loop->resolutions, h2o_iovec_init(host.base, host.len),
+                         h2o_iovec_init(port.base, port.len), AF_UNSPEC, SOCK_STREAM, IPPROTO_TCP,
+                         AI_ADDRCONFIG | AI_NUMERICSERV, on_resolved, resolve);
+    return resolve;
+}
+
+void gw_resolve_cancel(struct gw_resolve *resolve)
+{
+    resolve->fn = NULL;
+}

@@ -1,0 +1,153 @@
+/* The configuration as plain structs: what the YAML file says, checked for form, with every default
+ * filled in, and the place each thing came from. Names of methods, fields and upstreams are not
+ * resolved here; runtime/ does that. Immutable once loaded; any thread. */
+#ifndef GW_CONFIG_CONFIG_H
+#define GW_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/slice.h"
+
+/* Where a value stands; lines and columns count from 1. file is owned by the configuration. */
+struct gw_place {
+    const char *file;
+    unsigned line, column;
+};
+
+/* A scalar that others refer to by name: terminated, owned by the configuration. */
+struct gw_string {
+    const char *text; /* NULL: absent */
+    struct gw_place place;
+};
+
+struct gw_string_list {
+    struct gw_string *items;
+    size_t count;
+};
+
+struct gw_config_listener {
+    struct gw_string address; /* "0.0.0.0:8080", "[::]:8080" or "HOST:PORT" */
+};
+
+struct gw_config_limits {
+    uint64_t request_body_bytes; /* 4 MiB */
+    uint64_t header_bytes;       /* 64 KiB */
+    uint32_t header_count;       /* 100; at most 100 */
+    uint32_t connections;        /* 10000, over all workers */
+    uint64_t request_timeout_ms; /* 30 s */
+};
+
+struct gw_config_endpoint {
+    struct gw_string address; /* "HOST:PORT", "1.2.3.4:PORT" or "[::1]:PORT" */
+    struct gw_slice host;     /* of address, without brackets, terminated */
+    uint16_t port;
+    uint32_t weight; /* 1; at most 1000000 */
+};
+
+struct gw_config_pool {
+    uint32_t initial_size;       /* 1 */
+    uint32_t max_size;           /* 4; connections per endpoint and worker */
+    uint64_t idle_timeout_ms;    /* 10 min */
+    uint64_t connect_timeout_ms; /* 2 s */
+};
+
+struct gw_config_upstream {
+    struct gw_string name;
+    struct gw_string strategy; /* "round_robin" */
+    struct gw_config_endpoint *endpoints;
+    size_t endpoint_count;      /* at least 1 */
+    uint64_t timeout_ms;        /* 5 s */
+    uint64_t max_message_bytes; /* 4 MiB */
+    struct gw_config_pool pool;
+};
+
+struct gw_config_json {
+    bool preserve_proto_names;
+    bool always_print_defaults;
+    bool enums_as_ints;
+    bool ignore_unknown_fields;
+};
+
+struct gw_config_route {
+    struct gw_place place;
+    /* Either match, grpc and perhaps body, response_body: one binding ... */
+    struct gw_string match; /* "GET /v1/users/{id}" */
+    struct gw_string grpc;  /* "user.v1.UserService/GetUser" */
+    struct gw_string body;  /* "*" or a field */
+    struct gw_string response_body;
+    /* ... or annotations: every google.api.http rule of that service. */
+    struct gw_string annotations;
+    struct gw_string upstream;  /* always */
+    uint64_t timeout_ms;        /* 0: the upstream's */
+    struct gw_config_json json; /* the global block with the route's own keys over it */
+};
+
+enum gw_propagate { GW_PROPAGATE_W3C = 1, GW_PROPAGATE_B3 = 2, GW_PROPAGATE_XTRACE = 4 };
+
+struct gw_config_tracing {
+    double sample;      /* 1.0 */
+    unsigned propagate; /* of enum gw_propagate; all. Absent block: 0, nothing is read or sent */
+};
+
+struct gw_config_access_log {
+    bool enabled;
+    struct gw_string path; /* "-": standard output */
+};
+
+struct gw_config_drain {
+    uint64_t delay_ms;   /* 0 */
+    uint64_t timeout_ms; /* 30 s */
+};
+
+struct gw_config {
+    const char *file;
+    struct gw_config_listener *listeners;
+    size_t listener_count;          /* at least 1 */
+    struct gw_string admin_address; /* text is NULL: no admin port */
+    uint32_t workers;               /* 0: auto, one for each core the process may use */
+    struct gw_config_limits limits;
+    struct gw_string_list descriptor_sets; /* paths, made relative to the file's folder */
+    struct gw_config_upstream *upstreams;
+    size_t upstream_count;
+    struct gw_config_route *routes;
+    size_t route_count;
+    struct gw_config_json json;
+    struct gw_config_tracing tracing;
+    struct gw_config_access_log access_log;
+    struct gw_string_list forward_headers; /* lower case */
+    struct gw_config_drain drain;
+    void *memory; /* what all of it stands in */
+};
+
+/* Errors, each with its place; collected, so that all are shown at once. */
+struct gw_diagnostic {
+    struct gw_place place;
+    char *message;
+};
+
+struct gw_diagnostics {
+    struct gw_diagnostic *items;
+    size_t count, capacity;
+};
+
+void gw_diagnostics_add(struct gw_diagnostics *d, struct gw_place place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* "FILE:LINE:COLUMN: message\n" for each, in order of place, to `out`. */
+void gw_diagnostics_print(struct gw_diagnostics *d, FILE *out);
+void gw_diagnostics_dispose(struct gw_diagnostics *d);
+
+/* "; did you mean \"x\"?" for the candidate nearest to `name` by edit distance, or "" when none is
+ * near. Writes at most `size` bytes with the terminator and returns `out`. */
+const char *gw_nearest(char *out, size_t size, struct gw_slice name, const char *const *candidates,
+                       size_t count);
+
+/* Reads, expands ${...} and checks the file. Returns NULL when it cannot be used: errors has at
+ * least one entry then. */
+struct gw_config *gw_config_load(const char *path, struct gw_diagnostics *errors);
+/* NULL is allowed. */
+void gw_config_destroy(struct gw_config *config);
+
+#endif

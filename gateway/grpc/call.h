@@ -1,0 +1,98 @@
+/* A call as its maker sees it: a stream of messages each way; unary is a stream of one.
+ *
+ * The maker gives callbacks, sends messages and asks for messages. Nothing is delivered that was
+ * not asked for: an answer that nobody asks for stays in the flow-control window, and so holds the
+ * peer back.
+ *
+ *     start -> on_headers? -> on_message* -> on_end        (and, whenever a send has gone out,
+ * on_sent)
+ *
+ * on_end comes exactly once, unless the maker cancels first; after either, the call is gone. No
+ * callback runs from within gw_call_start, _send, _request or _cancel. The same interface is served
+ * by one connection (grpc/client.h) and by an upstream, which adds picking, fail-over and deadlines
+ * (upstream/upstream.h). Worker-local. */
+#ifndef GW_GRPC_CALL_H
+#define GW_GRPC_CALL_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "grpc/metadata.h"
+
+struct gw_call;
+
+struct gw_call_result {
+    int status;                  /* enum gw_status, or a number outside it that the peer sent */
+    struct gw_slice message;     /* decoded; for people */
+    struct gw_slice details;     /* serialised google.rpc.Status, decoded; or empty */
+    struct gw_metadata trailers; /* without grpc-status, grpc-message, grpc-status-details-bin */
+    /* The peer cannot have seen the call: it never left, was refused (REFUSED_STREAM), or is above
+     * a GOAWAY's last stream. Safe to send again. */
+    bool unprocessed;
+    /* The status is the peer's own; otherwise this side made it (deadline, lost connection,
+     * malformed answer). */
+    bool from_peer;
+    /* For a status made here: the HTTP status that tells it best (502 malformed answer, 503 lost,
+     * 504 late); else 0. */
+    int http_status;
+};
+
+struct gw_call_callbacks {
+    /* Initial metadata, once, before the first message; not for a trailers-only answer. Optional.
+     */
+    void (*on_headers)(void *arg, const struct gw_metadata *headers);
+    /* One whole message, without its 5-byte prefix; valid during the call. Required. */
+    void (*on_message)(void *arg, struct gw_slice message);
+    /* The message last sent has been taken over; another may be sent. Optional for unary requests.
+     */
+    void (*on_sent)(void *arg);
+    /* Everything in `result` is valid during the call. Required. */
+    void (*on_end)(void *arg, const struct gw_call_result *result);
+};
+
+struct gw_call_params {
+    struct gw_slice path;      /* "/user.v1.UserService/GetUser" */
+    struct gw_slice authority; /* filled by an upstream where empty */
+    struct gw_slice scheme;    /* "http" where empty */
+    struct gw_metadata
+        metadata;         /* borrowed until on_end or cancel; allowed ones only (see metadata.h) */
+    uint64_t deadline_ms; /* on gw_clock_ms's clock; 0: none. Sent as grpc-timeout */
+    uint64_t max_message_bytes; /* of one answer message; 0: 4 MiB */
+    const struct gw_call_callbacks *callbacks;
+    void *arg;
+};
+
+enum gw_send_flags { GW_SEND_MORE = 0, GW_SEND_END = 1 };
+
+/* A message, borrowed until on_sent, on_end or cancel, framed: 5 bytes of gRPC prefix, then the
+ * body (gw_grpc_prefix_write). One at a time: the next after on_sent. GW_SEND_END with it, or later
+ * with an empty slice, closes our side. */
+void gw_call_send(struct gw_call *call, struct gw_slice framed, enum gw_send_flags flags);
+/* Asks for `count` more messages. GW_REQUEST_ALL: never hold back. */
+#define GW_REQUEST_ALL UINT32_MAX
+void gw_call_request(struct gw_call *call, uint32_t count);
+/* RST_STREAM(CANCEL); no callback follows and the call is gone. NULL is allowed. */
+void gw_call_cancel(struct gw_call *call);
+
+#define GW_GRPC_PREFIX_BYTES 5
+/* Not compressed; length is that of the body. */
+static inline void gw_grpc_prefix_write(char out[GW_GRPC_PREFIX_BYTES], uint32_t length)
+{
+    out[0] = 0;
+    out[1] = (char)(length >> 24);
+    out[2] = (char)(length >> 16);
+    out[3] = (char)(length >> 8);
+    out[4] = (char)length;
+}
+
+/* For implementations: begins each one's own struct. */
+struct gw_call_ops {
+    void (*send)(struct gw_call *call, struct gw_slice framed, enum gw_send_flags flags);
+    void (*request)(struct gw_call *call, uint32_t count);
+    void (*cancel)(struct gw_call *call);
+};
+struct gw_call {
+    const struct gw_call_ops *ops;
+};
+
+#endif

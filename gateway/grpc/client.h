@@ -1,0 +1,54 @@
+/* One client connection: HTTP/2 (RFC 9113, by nghttp2) on a libh2o socket, carrying many calls.
+ *
+ *     CONNECTING -> READY -> DRAINING -> CLOSED
+ *
+ * Frames of one loop turn leave in one write. Calls above the peer's MAX_CONCURRENT_STREAMS wait in
+ * the connection. DRAINING after the peer's GOAWAY or gw_grpc_client_drain: calls in it go on, new
+ * ones are refused. Worker-local. */
+#ifndef GW_GRPC_CLIENT_H
+#define GW_GRPC_CLIENT_H
+
+#include <sys/socket.h>
+
+#include "base/loop.h"
+#include "grpc/call.h"
+
+struct gw_grpc_client;
+
+enum gw_grpc_client_state {
+    GW_CLIENT_CONNECTING,
+    GW_CLIENT_READY,
+    GW_CLIENT_DRAINING,
+    GW_CLIENT_CLOSED
+};
+
+struct gw_grpc_client_options {
+    uint64_t connect_timeout_ms;
+    /* State changed, or room for calls did. `reason` (for CLOSED; static or valid during the call)
+     * says why. After CLOSED, all calls have ended and the owner may destroy the client, also from
+     * within. */
+    void (*on_change)(void *arg, struct gw_grpc_client *client, const char *reason);
+    void *arg;
+};
+
+/* Begins to connect; never calls back from within. READY after the peer's SETTINGS frame: a peer
+ * that does not speak HTTP/2 never becomes ready. Calls may be started at once; they wait. */
+struct gw_grpc_client *gw_grpc_client_create(struct gw_loop *loop, const struct sockaddr *address,
+                                             socklen_t address_length,
+                                             const struct gw_grpc_client_options *options);
+/* Ends the calls that are left with UNAVAILABLE (their on_end runs), closes, frees. NULL is
+ * allowed. */
+void gw_grpc_client_destroy(struct gw_grpc_client *client);
+
+enum gw_grpc_client_state gw_grpc_client_state(const struct gw_grpc_client *client);
+/* Calls in it, waiting ones too; and how many the peer allows at once. */
+uint32_t gw_grpc_client_call_count(const struct gw_grpc_client *client);
+uint32_t gw_grpc_client_call_limit(const struct gw_grpc_client *client);
+/* Takes no new calls; closes when the last has ended. */
+void gw_grpc_client_drain(struct gw_grpc_client *client);
+
+/* NULL when DRAINING or CLOSED. */
+struct gw_call *gw_grpc_client_start(struct gw_grpc_client *client,
+                                     const struct gw_call_params *params);
+
+#endif

@@ -1,0 +1,18 @@
+/* grpc.health.v1.Health (Check, Watch) for a server. */
+#ifndef GW_GRPC_HEALTH_H
+#define GW_GRPC_HEALTH_H
+
+#include "grpc/server.h"
+
+struct gw_health;
+
+enum gw_health_status { GW_HEALTH_UNKNOWN = 0, GW_HEALTH_SERVING = 1, GW_HEALTH_NOT_SERVING = 2 };
+
+/* Adds the service. "" (the server as a whole) begins as SERVING. */
+struct gw_health *gw_health_create(struct gw_grpc_server *server);
+/* After the server. */
+void gw_health_destroy(struct gw_health *health);
+/* Watchers are told. `service` is copied. */
+void gw_health_set(struct gw_health *health, struct gw_slice service, enum gw_health_status status);
+
+#endif
