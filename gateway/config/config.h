@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/nearest.h"
 #include "base/slice.h"
 #include "config/diagnostics.h"
-#include "config/nearest.h"
 
 /* A scalar that others refer to by name: terminated, owned by the configuration. */
 struct gw_string {

@@ -1,4 +1,4 @@
-#include "config/nearest.h"
+#include "base/nearest.h"
 
 #include <stdio.h>
 
@@ -40,27 +40,42 @@ static unsigned distance(struct gw_slice a, struct gw_slice b)
     return above[b.len];
 }
 
+void gw_nearest_begin(struct gw_nearest_search *search, struct gw_slice name)
+{
+    *search = (struct gw_nearest_search){.name = name};
+    /* A third of the letters may be wrong; with more, it is another word. */
+    if (name.len <= MAX_LENGTH)
+        search->distance = (unsigned)(name.len + 2) / 3 + 1;
+}
+
+void gw_nearest_offer(struct gw_nearest_search *search, struct gw_slice candidate)
+{
+    struct gw_slice name = search->name;
+    if (search->distance == 0 || candidate.len > MAX_LENGTH ||
+        candidate.len + search->distance <= name.len ||
+        name.len + search->distance <= candidate.len)
+        return;
+    unsigned d = distance(name, candidate);
+    if (d < search->distance) {
+        search->distance = d;
+        search->found = candidate;
+    }
+}
+
+const char *gw_nearest_hint(const struct gw_nearest_search *search, char *out, size_t size)
+{
+    out[0] = '\0';
+    if (search->found.base != NULL)
+        snprintf(out, size, "; did you mean \"%.*s\"?", GW_SLICE_ARG(search->found));
+    return out;
+}
+
 const char *gw_nearest(char *out, size_t size, struct gw_slice name, const char *const *candidates,
                        size_t count)
 {
-    out[0] = '\0';
-    if (name.len > MAX_LENGTH)
-        return out;
-    /* A third of the letters may be wrong; with more, it is another word. */
-    unsigned best = (unsigned)(name.len + 2) / 3 + 1;
-    const char *nearest = NULL;
-    for (size_t i = 0; i < count; i++) {
-        struct gw_slice candidate = gw_slice_str(candidates[i]);
-        if (candidate.len > MAX_LENGTH || candidate.len + best < name.len ||
-            name.len + best < candidate.len)
-            continue;
-        unsigned d = distance(name, candidate);
-        if (d < best) {
-            best = d;
-            nearest = candidates[i];
-        }
-    }
-    if (nearest != NULL)
-        snprintf(out, size, "; did you mean \"%s\"?", nearest);
-    return out;
+    struct gw_nearest_search search;
+    gw_nearest_begin(&search, name);
+    for (size_t i = 0; i < count; i++)
+        gw_nearest_offer(&search, gw_slice_str(candidates[i]));
+    return gw_nearest_hint(&search, out, size);
 }
