@@ -1,0 +1,100 @@
+#include "grpc/frame_reader.h"
+
+#include <assert.h>
+
+#include "grpc/call.h"
+
+void gw_frame_reader_init(struct gw_frame_reader *reader, uint64_t max_message_bytes)
+{
+    *reader = (struct gw_frame_reader){.max_message_bytes = max_message_bytes};
+}
+
+static void release_kept(struct gw_frame_reader *reader)
+{
+    gw_buf_dispose(&reader->kept);
+    reader->kept_from = 0;
+}
+
+void gw_frame_reader_dispose(struct gw_frame_reader *reader)
+{
+    release_kept(reader);
+    reader->chunk = gw_slice(NULL, 0);
+}
+
+void gw_frame_reader_feed(struct gw_frame_reader *reader, struct gw_slice chunk)
+{
+    assert(reader->chunk.len == 0);
+    reader->chunk = chunk;
+}
+
+static size_t kept_length(const struct gw_frame_reader *reader)
+{
+    return reader->kept.len - reader->kept_from;
+}
+
+/* The size with its prefix of the message that is next. */
+static int measure(const struct gw_frame_reader *reader, size_t *ret_size)
+{
+    size_t held = gw_frame_reader_held(reader), kept = kept_length(reader);
+    if (held < GW_GRPC_PREFIX_BYTES)
+        return GW_FRAME_MORE;
+    unsigned char p[GW_GRPC_PREFIX_BYTES];
+    size_t n = kept < sizeof(p) ? kept : sizeof(p);
+    h2o_memcpy(p, reader->kept.base + reader->kept_from, n);
+    h2o_memcpy(p + n, reader->chunk.base, sizeof(p) - n);
+
+    if (p[0] > 1)
+        return GW_FRAME_MALFORMED;
+    uint32_t length =
+        (uint32_t)p[1] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 8 | (uint32_t)p[4];
+    if (length > reader->max_message_bytes)
+        return GW_FRAME_TOO_LARGE;
+    if (p[0] == 1)
+        return GW_FRAME_COMPRESSED;
+    *ret_size = GW_GRPC_PREFIX_BYTES + (size_t)length;
+    return held < *ret_size ? GW_FRAME_MORE : GW_FRAME_MESSAGE;
+}
+
+int gw_frame_reader_peek(const struct gw_frame_reader *reader)
+{
+    size_t size;
+    return measure(reader, &size);
+}
+
+int gw_frame_reader_next(struct gw_frame_reader *reader, struct gw_slice *ret_message)
+{
+    size_t size;
+    int rc = measure(reader, &size);
+    if (rc != GW_FRAME_MESSAGE)
+        return rc;
+
+    const char *from;
+    size_t kept = kept_length(reader);
+    if (kept == 0) {
+        release_kept(reader);
+        from = reader->chunk.base;
+        reader->chunk = gw_slice_from(reader->chunk, size);
+    } else {
+        if (kept < size) {
+            gw_buf_append(&reader->kept, gw_slice(reader->chunk.base, size - kept));
+            reader->chunk = gw_slice_from(reader->chunk, size - kept);
+        }
+        from = reader->kept.base + reader->kept_from;
+        reader->kept_from += size;
+    }
+    *ret_message = gw_slice(from + GW_GRPC_PREFIX_BYTES, size - GW_GRPC_PREFIX_BYTES);
+    return GW_FRAME_MESSAGE;
+}
+
+void gw_frame_reader_keep(struct gw_frame_reader *reader)
+{
+    if (kept_length(reader) == 0) {
+        release_kept(reader);
+    } else if (reader->kept_from > reader->kept.len / 2) {
+        /* Not each time: many small messages may be taken one by one. */
+        gw_buf_consume(&reader->kept, reader->kept_from);
+        reader->kept_from = 0;
+    }
+    gw_buf_append(&reader->kept, reader->chunk);
+    reader->chunk = gw_slice(NULL, 0);
+}
