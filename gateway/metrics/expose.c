@@ -10,6 +10,7 @@
 static const char *const kind_names[] = {
     [GW_COUNTER] = "counter",
     [GW_GAUGE] = "gauge",
+    [GW_GAUGE_MAX] = "gauge",
     [GW_HISTOGRAM] = "histogram",
 };
 
@@ -72,7 +73,7 @@ static void expose_histogram(const struct gw_metrics *m, const struct gw_metric_
 static void expose_plain(const struct gw_metrics *m, const struct gw_metric_family *family,
                          const struct gw_metric_series *series, struct gw_buf *out)
 {
-    uint64_t value = gw_metrics_cell(m, series->first_cell);
+    uint64_t value = gw_metrics_plain(m, family->kind, series->first_cell);
     if (family->kind == GW_COUNTER && value == 0 && family->series.count > 1)
         return;
     gw_buf_append(out, series->key);

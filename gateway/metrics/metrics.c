@@ -171,6 +171,18 @@ uint64_t gw_metrics_cell(const struct gw_metrics *m, uint32_t cell)
     return sum;
 }
 
+uint64_t gw_metrics_plain(const struct gw_metrics *m, enum gw_metric_kind kind, uint32_t cell)
+{
+    if (kind != GW_GAUGE_MAX)
+        return gw_metrics_cell(m, cell);
+    uint64_t most = 0;
+    for (uint32_t i = 0; m->shards != NULL && i < m->shard_count; i++) {
+        uint64_t n = __atomic_load_n(&m->shards[i].cells[cell], __ATOMIC_RELAXED);
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
 static int compare_cells(const void *key, const void *element)
 {
     gw_metric wanted = *(const gw_metric *)key;
@@ -188,8 +200,9 @@ static enum gw_metric_kind kind_of(const struct gw_metrics *m, gw_metric number)
 
 uint64_t gw_metrics_value(const struct gw_metrics *m, gw_metric series)
 {
-    if (kind_of(m, series) != GW_HISTOGRAM)
-        return gw_metrics_cell(m, series);
+    enum gw_metric_kind kind = kind_of(m, series);
+    if (kind != GW_HISTOGRAM)
+        return gw_metrics_plain(m, kind, series);
     uint64_t count = 0;
     for (uint32_t i = 0; i < GW_HISTOGRAM_BUCKET_COUNT; i++)
         count += gw_metrics_cell(m, series + GW_HISTOGRAM_BUCKETS + i);

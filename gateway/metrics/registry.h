@@ -34,5 +34,7 @@ struct gw_metrics {
 
 /* Sum over the shards; 0 before gw_metrics_freeze. */
 uint64_t gw_metrics_cell(const struct gw_metrics *m, uint32_t cell);
+/* What a counter or gauge shows. */
+uint64_t gw_metrics_plain(const struct gw_metrics *m, enum gw_metric_kind kind, uint32_t cell);
 
 #endif

@@ -1,0 +1,36 @@
+/* What an nghttp2 session has to send, collected into one write for each loop turn.
+ *
+ * libh2o takes one write at a time. While one is under way nothing more is pulled out of nghttp2:
+ * frames stay in its queues, where a reset still overtakes data, and memory stays bounded when the
+ * peer does not read. A connection that is idle holds no buffer. */
+#ifndef GW_GRPC_H2_OUTPUT_H
+#define GW_GRPC_H2_OUTPUT_H
+
+#include <h2o/socket.h>
+#include <nghttp2/nghttp2.h>
+
+#include "base/buf.h"
+
+/* Of one write, but for the frame that goes over it. */
+#define GW_H2_OUTPUT_BYTES ((size_t)256 << 10)
+
+/* Embedded by value; zero-initialised is empty. Worker-local. */
+struct gw_h2_output {
+    struct gw_buf bytes; /* being collected or, while `writing`, libh2o's */
+    bool writing;
+};
+
+/* Pulls frames until there are none or GW_H2_OUTPUT_BYTES are there; nothing while a write is under
+ * way. Runs nghttp2's callbacks. Negative: the session is broken (an nghttp2 error code). */
+int gw_h2_output_collect(struct gw_h2_output *output, nghttp2_session *session);
+/* For nghttp2_send_data_callback: a DATA frame without padding, whose payload is copied once. */
+void gw_h2_output_data_frame(struct gw_h2_output *output, const uint8_t head[9],
+                             struct gw_slice payload);
+/* Writes what was collected, if anything. on_written must begin with gw_h2_output_written. */
+void gw_h2_output_write(struct gw_h2_output *output, h2o_socket_t *socket,
+                        h2o_socket_cb on_written);
+void gw_h2_output_written(struct gw_h2_output *output);
+/* After the socket is closed. */
+void gw_h2_output_dispose(struct gw_h2_output *output);
+
+#endif

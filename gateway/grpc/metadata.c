@@ -1,0 +1,160 @@
+#include "grpc/metadata.h"
+
+const struct gw_metadatum *gw_metadata_find(const struct gw_metadata *md, struct gw_slice name)
+{
+    for (size_t i = 0; i < md->count; i++) {
+        if (gw_slice_eq(md->items[i].name, name))
+            return &md->items[i];
+    }
+    return NULL;
+}
+
+static void grow(struct gw_metadata_store *store)
+{
+    store->capacity = store->capacity ? 2 * store->capacity : 8;
+    struct gw_metadatum *items =
+        h2o_mem_alloc_pool(store->pool, store->capacity * sizeof(*store->items));
+    h2o_memcpy(items, store->items, store->count * sizeof(*store->items));
+    store->items = items;
+}
+
+void gw_metadata_store_add(struct gw_metadata_store *store, struct gw_slice name,
+                           struct gw_slice value)
+{
+    if (store->count == store->capacity)
+        grow(store);
+    /* Both in one piece: pool memory is rounded up. */
+    char *bytes = h2o_mem_alloc_pool(store->pool, name.len + value.len);
+    h2o_memcpy(bytes, name.base, name.len);
+    h2o_memcpy(bytes + name.len, value.base, value.len);
+    store->items[store->count++] = (struct gw_metadatum){
+        gw_slice(bytes, name.len),
+        gw_slice(bytes + name.len, value.len),
+    };
+    store->bytes += name.len + value.len + 32;
+}
+
+/* RFC 9110 section 5.6.2, without upper case (RFC 9113 section 8.2). */
+static const bool name_bytes[256] = {
+    ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1,
+    ['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1,  ['~'] = 1, ['0'] = 1,
+    ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1,  ['7'] = 1, ['8'] = 1,
+    ['9'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1,  ['f'] = 1, ['g'] = 1,
+    ['h'] = 1, ['i'] = 1, ['j'] = 1, ['k'] = 1, ['l'] = 1, ['m'] = 1,  ['n'] = 1, ['o'] = 1,
+    ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1, ['t'] = 1, ['u'] = 1,  ['v'] = 1, ['w'] = 1,
+    ['x'] = 1, ['y'] = 1, ['z'] = 1,
+};
+
+/* What the transport writes by itself, and what belongs to one hop (RFC 9110 section 7.6.1). */
+static const struct gw_slice reserved_names[] = {
+    {"te", 2},
+    {"host", 4},
+    {"trailer", 7},
+    {"upgrade", 7},
+    {"connection", 10},
+    {"keep-alive", 10},
+    {"user-agent", 10},
+    {"content-type", 12},
+    {"http2-settings", 14},
+    {"content-length", 14},
+    {"proxy-connection", 16},
+    {"transfer-encoding", 17},
+};
+
+static bool name_is_allowed(struct gw_slice name)
+{
+    if (name.len == 0 || gw_slice_starts_with(name, GW_SLICE("grpc-")))
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        if (!name_bytes[(unsigned char)name.base[i]])
+            return false;
+    }
+    for (size_t i = 0; i < sizeof(reserved_names) / sizeof(*reserved_names); i++) {
+        if (gw_slice_eq(name, reserved_names[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool value_is_allowed(struct gw_slice value)
+{
+    /* Peers reset a stream for space around a value (RFC 9113 section 8.2.1). */
+    if (value.len > 0 && (value.base[0] == ' ' || value.base[value.len - 1] == ' '))
+        return false;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.base[i] < 0x20 || value.base[i] > 0x7e)
+            return false;
+    }
+    return true;
+}
+
+bool gw_metadata_is_allowed(struct gw_slice name, struct gw_slice value)
+{
+    return name_is_allowed(name) && value_is_allowed(value);
+}
+
+#define TIMEOUT_VALUE_MAX 99999999u
+
+size_t gw_grpc_timeout_format(char out[16], uint64_t timeout_ms)
+{
+    static const struct {
+        char name;
+        uint64_t ms;
+    } units[] = {{'m', 1}, {'S', 1000}, {'M', 60000}, {'H', 3600000}};
+
+    size_t u = 0;
+    while (u < 3 && timeout_ms > TIMEOUT_VALUE_MAX * units[u].ms)
+        u++;
+    uint64_t value = timeout_ms / units[u].ms + (timeout_ms % units[u].ms != 0);
+    if (value > TIMEOUT_VALUE_MAX)
+        value = TIMEOUT_VALUE_MAX;
+
+    char digits[8];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    size_t count = sizeof(digits) - at;
+    memcpy(out, digits + at, count);
+    out[count] = units[u].name;
+    return count + 1;
+}
+
+static uint64_t unit_ns(char unit)
+{
+    switch (unit) {
+    case 'H':
+        return 3600000000000u;
+    case 'M':
+        return 60000000000u;
+    case 'S':
+        return 1000000000u;
+    case 'm':
+        return 1000000u;
+    case 'u':
+        return 1000u;
+    case 'n':
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+int gw_grpc_timeout_parse(struct gw_slice text, uint64_t *ret_timeout_ns)
+{
+    if (text.len < 2 || text.len > 9)
+        return -1;
+    uint64_t value = 0;
+    for (size_t i = 0; i + 1 < text.len; i++) {
+        if (text.base[i] < '0' || text.base[i] > '9')
+            return -1;
+        value = value * 10 + (uint64_t)(text.base[i] - '0');
+    }
+    uint64_t ns = unit_ns(text.base[text.len - 1]);
+    if (ns == 0)
+        return -1;
+    if (__builtin_mul_overflow(value, ns, ret_timeout_ns))
+        *ret_timeout_ns = UINT64_MAX;
+    return 0;
+}
