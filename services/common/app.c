@@ -175,7 +175,10 @@ static int start_grpc(struct instance *self)
     set_health(self, GW_HEALTH_SERVING);
     self->reflection = gw_reflection_create(
         self->server, gw_descriptor_set(),
-        (const char *const[]){self->app->service->name, "grpc.health.v1.Health", NULL}, &error);
+        (const char *const[]){self->app->service->name, "grpc.health.v1.Health",
+                              "grpc.reflection.v1.ServerReflection",
+                              "grpc.reflection.v1alpha.ServerReflection", NULL},
+        &error);
     if (self->reflection == NULL) {
         close(fd);
         return complain(self->app, "reflection", error.message);

@@ -1,4 +1,5 @@
-/* proto/'s descriptor set, built into the program: what reflection answers from. */
+/* The descriptor set of what the services serve, built into the program: what reflection answers
+ * from. */
 #ifndef COMMON_DESCRIPTOR_SET_H
 #define COMMON_DESCRIPTOR_SET_H
 

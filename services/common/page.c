@@ -2,6 +2,7 @@
 
 #include <h2o.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -10,6 +11,7 @@ enum {
     CONNECTIONS_MAX = 64,
     REQUEST_BODY_MAX_BYTES = 1024, /* nobody sends one */
     ACCEPT_PAUSE_MS = 100,
+    CLOSE_TURNS_MAX = 100,
 };
 
 struct gw_pages {
@@ -127,14 +129,22 @@ struct gw_pages *gw_pages_create(struct gw_loop *loop, int fd, const struct gw_p
     return pages;
 }
 
+static int close_request(h2o_req_t *req, void *arg)
+{
+    (void)arg;
+    shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RDWR);
+    return 0;
+}
+
 void gw_pages_destroy(struct gw_pages *pages)
 {
     if (pages == NULL)
         return;
     gw_timer_stop(pages->loop, &pages->resume);
     h2o_socket_close(pages->listener);
-    if (pages->connections > 0)
-        return;
+    pages->config.http1.callbacks.foreach_request(&pages->context, close_request, NULL);
+    for (int turns = 0; turns < CLOSE_TURNS_MAX && pages->connections > 0; turns++)
+        gw_loop_turn(pages->loop, 1);
     h2o_context_dispose(&pages->context);
     h2o_config_dispose(&pages->config);
     free(pages);

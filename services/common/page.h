@@ -19,7 +19,7 @@ struct gw_page {
  * socket, which it takes. */
 struct gw_pages *gw_pages_create(struct gw_loop *loop, int fd, const struct gw_page *pages,
                                  void *arg);
-/* NULL is allowed. Connections that are still open keep the memory: the process is about to end. */
+/* Closes what is open, in turns of the loop. NULL is allowed. */
 void gw_pages_destroy(struct gw_pages *pages);
 
 #endif
