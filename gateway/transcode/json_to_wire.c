@@ -209,9 +209,11 @@ static int read_field(struct gw_json_reader *r, const struct gw_field *field)
     return gw_json_read_value(r, field) < 0 ? -1 : 0;
 }
 
-/* Whether null is a value of the field and does not mean that it is absent. */
-static bool takes_null(const struct gw_field *field)
+/* Whether null does not mean that the field is absent: it is a value, or none may be missing. */
+static bool reads_null(const struct gw_field *field)
 {
+    if (field->is_required)
+        return true;
     if (field->is_repeated)
         return false;
     if (field->message != NULL)
@@ -224,7 +226,7 @@ static int read_known_member(struct gw_json_reader *r, const struct gw_message_t
 {
     if (see(seen, field->index))
         return gw_json_fail(r, key_at, "the field is there twice");
-    if (gw_json_peek(r) == 'n' && !takes_null(field) && gw_json_take_word(r, GW_SLICE("null")))
+    if (gw_json_peek(r) == 'n' && !reads_null(field) && gw_json_take_word(r, GW_SLICE("null")))
         return 0;
     if (field->oneof >= 0 && see(seen, type->field_count + (uint32_t)field->oneof))
         return gw_json_fail(r, key_at, "another field of oneof %.*s is there already",
@@ -397,7 +399,7 @@ int gw_json_field_to_wire(const struct gw_schema *schema, const struct gw_field 
     struct gw_json_reader r = reader(schema, options, json, pool, out, error);
     struct gw_json_place place = {.kind = GW_JSON_IN_FIELD, .name = field->json_name};
     r.place = &place;
-    if (gw_json_peek(&r) == 'n' && !takes_null(field) && gw_json_take_word(&r, GW_SLICE("null")))
+    if (gw_json_peek(&r) == 'n' && !reads_null(field) && gw_json_take_word(&r, GW_SLICE("null")))
         return finish(&r, 0, start);
     return finish(&r, read_field(&r, field), start);
 }
