@@ -9,6 +9,7 @@
 #include "transcode/json_text.h"
 #include "transcode/json_writer.h"
 #include "transcode/number.h"
+#include "transcode/phrase.h"
 #include "transcode/wire_map.h"
 
 static void append_path(struct gw_buf *b, const struct gw_json_writer_place *place)
@@ -30,8 +31,10 @@ int gw_json_writer_fail(struct gw_json_writer *w, const char *format, ...)
     va_end(args);
     struct gw_buf path = GW_BUF_HEAP;
     append_path(&path, w->place);
-    gw_error_set(w->error, GW_INTERNAL, GW_NO_POSITION, "%.*s%s%s", GW_SLICE_ARG(path),
-                 path.len > 0 ? ": " : "", message);
+    struct gw_slice shown = gw_phrase_cut_path(gw_buf_slice(&path));
+    gw_error_set(w->error, GW_INTERNAL, GW_NO_POSITION, "%s%.*s%s%s",
+                 shown.len < path.len ? "..." : "", GW_SLICE_ARG(shown), shown.len > 0 ? ": " : "",
+                 message);
     gw_buf_dispose(&path);
     return -1;
 }

@@ -371,7 +371,7 @@ static void errors_name_the_path_and_the_place(void **state)
             "an array (line 1, column 44)");
     refuses("test.v1.Everything", "{\"well_known\":{\"struct\":{\"k\":[1,{\"n\":1e999}]}}}",
             "well_known.struct[\"k\"][1][\"n\"]: expected a number in the range of a double, found "
-            "1e999 (line 1, column 40)");
+            "1e999 (line 1, column 38)");
     /* Columns are code points. */
     refuses("test.v1.Scalars",
             "{\"stringValue\":\"\xe2\x82\xac\xf0\x9f\x98\x80\",\"int32Value\":{}}",
