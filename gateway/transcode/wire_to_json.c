@@ -416,13 +416,22 @@ static int finish(struct gw_json_writer *w, int rc, size_t start)
     return rc;
 }
 
+static struct gw_json_writer writer(const struct gw_schema *schema,
+                                    const struct gw_json_options *options, struct gw_slice wire,
+                                    gw_pool *pool, struct gw_buf *out, struct gw_error *error)
+{
+    /* Mostly the text is about twice as long as the bytes. */
+    gw_buf_reserve(out, 2 * wire.len);
+    return (struct gw_json_writer){
+        .out = out, .pool = pool, .schema = schema, .options = options, .error = error};
+}
+
 int gw_wire_to_json(const struct gw_schema *schema, const struct gw_message_type *type,
                     const struct gw_json_options *options, struct gw_slice wire, gw_pool *pool,
                     struct gw_buf *out, struct gw_error *error)
 {
-    struct gw_json_writer w = {
-        .out = out, .pool = pool, .schema = schema, .options = options, .error = error};
     size_t start = out->len;
+    struct gw_json_writer w = writer(schema, options, wire, pool, out, error);
     return finish(&w, gw_json_write_message(&w, type, wire), start);
 }
 
@@ -431,12 +440,11 @@ int gw_wire_field_to_json(const struct gw_schema *schema, const struct gw_messag
                           struct gw_slice wire, gw_pool *pool, struct gw_buf *out,
                           struct gw_error *error)
 {
-    struct gw_json_writer w = {
-        .out = out, .pool = pool, .schema = schema, .options = options, .error = error};
+    size_t start = out->len;
+    struct gw_json_writer w = writer(schema, options, wire, pool, out, error);
     struct gw_json_writer_place place = {.field = field};
     w.depth = 1;
     w.place = &place;
-    size_t start = out->len;
     int rc = gw_json_write_field_of(&w, type, field, wire);
     if (rc > 0)
         rc = gw_json_write_default(&w, field);
