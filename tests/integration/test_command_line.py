@@ -88,7 +88,7 @@ def test_a_proto_unknown_to_the_build_is_served(t):
     response = gateway.get("/v1/shelves/a/items/b%20c?depth=0&colors=RED&colors=2")
     expect_equal(response.status, 200, f"status of {response}")
     expect_equal(response.json(), {
-        "id": "shelves/a/items/b%20c" if "%20" in seen[0].name else "shelves/a/items/b c",
+        "id": "shelves/a/items/b c",
         "color": "RED", "stock": 0, "sizes": {"s": "9007199254740993"}, "parts": [{"id": "part"}], "cents": "5",
         "since": "2026-01-31T12:00:00.500Z", "picture": "/w==",
     })
