@@ -15,7 +15,6 @@ struct gw_loop {
     uint64_t now_ms;
     int stopping;
     size_t resolving; /* look-ups whose message is still to come, cancelled ones among them */
-    bool busy;        /* something written outside h2o's callbacks waits for its completion */
     struct {
         struct gw_timer **heap; /* heap[1] expires first; heap[0] is unused */
         size_t count, capacity;
@@ -50,6 +49,14 @@ struct gw_loop *gw_loop_create(void)
     return loop;
 }
 
+/* Completions of what was written outside of h2o's callbacks: by timers, tasks and between turns. A
+ * turn of h2o's would first wait for events; worse, it would free a socket that was written to and
+ * then closed, and only then take it from this list. */
+static void run_completions(struct gw_loop *loop)
+{
+    h2o_timeout__do_post_callback(loop->h2o);
+}
+
 void gw_loop_destroy(struct gw_loop *loop)
 {
     if (loop == NULL || loop->resolving > 0)
@@ -59,6 +66,7 @@ void gw_loop_destroy(struct gw_loop *loop)
     h2o_multithread_unregister_receiver(loop->queue, &loop->messages);
     h2o_multithread_unregister_receiver(loop->queue, &loop->resolutions);
     h2o_multithread_destroy_queue(loop->queue);
+    run_completions(loop);
     h2o_evloop_run(loop->h2o, 0);
     h2o_evloop_destroy(loop->h2o);
     free(loop->queue);
@@ -144,7 +152,6 @@ static void run_timers(struct gw_loop *loop)
     while (loop->timers.count > 0 && loop->timers.heap[1]->expires_ms <= loop->now_ms) {
         struct gw_timer *timer = loop->timers.heap[1];
         gw_timer_stop(loop, timer);
-        loop->busy = true;
         timer->fn(timer);
     }
 }
@@ -177,7 +184,6 @@ static void run_tasks(struct gw_loop *loop)
 {
     if (loop->tasks.head == NULL)
         return;
-    loop->busy = true;
     /* Move the list aside, so that what tasks defer waits for the next turn. */
     struct gw_task *list = loop->tasks.head;
     list->link = &list;
@@ -194,7 +200,8 @@ static void run_tasks(struct gw_loop *loop)
 
 void gw_loop_turn(struct gw_loop *loop, int32_t max_wait_ms)
 {
-    if (loop->busy || loop->tasks.head != NULL) {
+    run_completions(loop);
+    if (loop->tasks.head != NULL) {
         max_wait_ms = 0;
     } else if (loop->timers.count > 0) {
         uint64_t now = gw_clock_ms(), due = loop->timers.heap[1]->expires_ms;
@@ -202,7 +209,6 @@ void gw_loop_turn(struct gw_loop *loop, int32_t max_wait_ms)
         if (wait < (uint64_t)max_wait_ms)
             max_wait_ms = (int32_t)wait;
     }
-    loop->busy = false;
     h2o_evloop_run(loop->h2o, max_wait_ms); /* -1 is EINTR: the next turn waits again */
     loop->now_ms = gw_clock_ms();
     run_timers(loop);
