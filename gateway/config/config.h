@@ -1,21 +1,16 @@
 /* The configuration as plain structs: what the YAML file says, checked for form, with every default
- * filled in, and the place each thing came from. Names of methods, fields and upstreams are not
- * resolved here; runtime/ does that. Immutable once loaded; any thread. */
+ * filled in, and the place each thing came from. Names of methods and fields are not resolved here;
+ * runtime/ does that. Immutable once loaded; any thread. */
 #ifndef GW_CONFIG_CONFIG_H
 #define GW_CONFIG_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
+#include "base/nearest.h"
 #include "base/slice.h"
-
-/* Where a value stands; lines and columns count from 1. file is owned by the configuration. */
-struct gw_place {
-    const char *file;
-    unsigned line, column;
-};
+#include "config/diagnostics.h"
 
 /* A scalar that others refer to by name: terminated, owned by the configuration. */
 struct gw_string {
@@ -29,7 +24,7 @@ struct gw_string_list {
 };
 
 struct gw_config_listener {
-    struct gw_string address; /* "0.0.0.0:8080", "[::]:8080" or "HOST:PORT" */
+    struct gw_string address; /* "0.0.0.0:8080", "[::]:8080" or "HOST:PORT"; port 0: any free one */
 };
 
 struct gw_config_limits {
@@ -92,9 +87,12 @@ struct gw_config_tracing {
     unsigned propagate; /* of enum gw_propagate; all. Absent block: 0, nothing is read or sent */
 };
 
+enum gw_access_log_format { GW_ACCESS_LOG_JSON };
+
 struct gw_config_access_log {
     bool enabled;
     struct gw_string path; /* "-": standard output */
+    unsigned format;       /* of enum gw_access_log_format */
 };
 
 struct gw_config_drain {
@@ -122,31 +120,13 @@ struct gw_config {
     void *memory; /* what all of it stands in */
 };
 
-/* Errors, each with its place; collected, so that all are shown at once. */
-struct gw_diagnostic {
-    struct gw_place place;
-    char *message;
-};
-
-struct gw_diagnostics {
-    struct gw_diagnostic *items;
-    size_t count, capacity;
-};
-
-void gw_diagnostics_add(struct gw_diagnostics *d, struct gw_place place, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-/* "FILE:LINE:COLUMN: message\n" for each, in order of place, to `out`. */
-void gw_diagnostics_print(struct gw_diagnostics *d, FILE *out);
-void gw_diagnostics_dispose(struct gw_diagnostics *d);
-
-/* "; did you mean \"x\"?" for the candidate nearest to `name` by edit distance, or "" when none is
- * near. Writes at most `size` bytes with the terminator and returns `out`. */
-const char *gw_nearest(char *out, size_t size, struct gw_slice name, const char *const *candidates,
-                       size_t count);
-
 /* Reads, expands ${...} and checks the file. Returns NULL when it cannot be used: errors has at
- * least one entry then. */
+ * least one entry more then. */
 struct gw_config *gw_config_load(const char *path, struct gw_diagnostics *errors);
+/* The same for text in memory; `path` names it in messages, and relative paths are relative to its
+ * folder. */
+struct gw_config *gw_config_parse(const char *path, struct gw_slice text,
+                                  struct gw_diagnostics *errors);
 /* NULL is allowed. */
 void gw_config_destroy(struct gw_config *config);
 

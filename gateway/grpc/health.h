@@ -14,5 +14,8 @@ struct gw_health *gw_health_create(struct gw_grpc_server *server);
 void gw_health_destroy(struct gw_health *health);
 /* Watchers are told. `service` is copied. */
 void gw_health_set(struct gw_health *health, struct gw_slice service, enum gw_health_status status);
+/* Before gw_grpc_server_shutdown, which would wait for the watchers: every service becomes
+ * NOT_SERVING, and Watch calls end with UNAVAILABLE. */
+void gw_health_stop(struct gw_health *health);
 
 #endif

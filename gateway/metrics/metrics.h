@@ -15,7 +15,12 @@
 
 struct gw_metrics;
 
-enum gw_metric_kind { GW_COUNTER, GW_GAUGE, GW_HISTOGRAM };
+enum gw_metric_kind {
+    GW_COUNTER,
+    GW_GAUGE,     /* adds up over the shards */
+    GW_GAUGE_MAX, /* the largest of the shards */
+    GW_HISTOGRAM
+};
 
 struct gw_metric_label {
     const char *name;
@@ -51,7 +56,7 @@ static inline void gw_count(struct gw_metrics_shard *shard, gw_metric series, ui
     __atomic_store_n(cell, __atomic_load_n(cell, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
 }
 
-/* Gauges add up over the shards; `n` may be negative. */
+/* `n` may be negative. */
 static inline void gw_gauge_add(struct gw_metrics_shard *shard, gw_metric series, int64_t n)
 {
     gw_count(shard, series, (uint64_t)n);
@@ -64,7 +69,7 @@ static inline void gw_gauge_set(struct gw_metrics_shard *shard, gw_metric series
 
 void gw_observe(struct gw_metrics_shard *shard, gw_metric series, uint64_t duration_ns);
 
-/* Sum over the shards (a histogram's: number of observations). */
+/* Sum over the shards (GW_GAUGE_MAX: the largest; a histogram: number of observations). */
 uint64_t gw_metrics_value(const struct gw_metrics *m, gw_metric series);
 /* Quantile 0 < q < 1 of a histogram in nanoseconds, within 7 %; 0 where nothing was observed. */
 uint64_t gw_metrics_quantile(const struct gw_metrics *m, gw_metric series, double q);

@@ -81,8 +81,9 @@ struct gw_field {
     int32_t oneof;     /* index of the (not synthetic) oneof, or -1 */
     const struct gw_message_type *message; /* GW_TYPE_MESSAGE and GW_TYPE_GROUP, else NULL */
     const struct gw_enum_type *enum_type;  /* GW_TYPE_ENUM, else NULL */
-    struct gw_slice
-        default_text; /* proto2 default, as descriptor.proto writes it; empty where none */
+    /* proto2 default, as descriptor.proto writes it and of the field's type; base is NULL where
+     * there is none. */
+    struct gw_slice default_text;
 };
 
 struct gw_message_type {
@@ -92,7 +93,7 @@ struct gw_message_type {
     uint32_t oneof_count; /* not synthetic */
     struct gw_slice *oneof_names;
     enum gw_well_known well_known;
-    struct gw_strmap by_name;      /* both spellings -> struct gw_field */
+    struct gw_strmap by_name;      /* both spellings -> struct gw_field; JSON names come first */
     const struct gw_field **dense; /* dense[n] is field number n or NULL, for n < dense_count */
     uint32_t dense_count;
 };
@@ -130,10 +131,11 @@ struct gw_schema_source {
     const char *name;      /* for messages, e.g. the file's path */
 };
 
-/* Links all sets; the same file in several sets must be the same. NULL on error: bytes that are not
- * a descriptor set, a type or imported file that is missing (named), a name defined twice, an
- * unsound descriptor (field number out of range or used twice, map entry of the wrong shape,
- * nesting deeper than 100, ...). */
+/* Links all sets; the same file in several sets must be the same (but for comments, and of
+ * protobuf's own google/protobuf/ the first counts). NULL on error: bytes that are not a descriptor
+ * set, a type or imported file that is missing (named), a name defined twice, an unsound descriptor
+ * (field number out of range or used twice, map entry of the wrong shape, nesting deeper than 100,
+ * ...). */
 struct gw_schema *gw_schema_load(const struct gw_schema_source *sources, size_t count,
                                  struct gw_error *error);
 void gw_schema_destroy(struct gw_schema *schema);

@@ -1,0 +1,10 @@
+/* Every key of a configuration file, with its type, bounds and default. */
+#ifndef GW_CONFIG_KEYS_H
+#define GW_CONFIG_KEYS_H
+
+#include "config/reader.h"
+
+/* The outermost mapping; read into a struct gw_config. */
+extern const struct gw_block gw_config_keys;
+
+#endif

@@ -1,0 +1,270 @@
+#include "frontend/access_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+struct gw_access_log {
+    struct gw_loop *loop; /* of the writing thread */
+    pthread_t thread;
+    char *path;
+    int fd;
+    gw_metric dropped;
+};
+
+struct gw_access_log_writer {
+    struct gw_access_log *log;
+    struct gw_loop *loop;
+    struct gw_metrics_shard *shard;
+    struct buffer *current;
+    struct gw_timer flush;
+    uint32_t *backlog; /* atomic: buffers under way; outlives the writer while there are any */
+};
+
+struct buffer {
+    struct gw_message message;
+    struct gw_access_log *log;
+    uint32_t *backlog;
+    size_t len;
+    char bytes[GW_ACCESS_LOG_BUFFER_BYTES];
+};
+
+/* What a client chooses is cut, so that a line has a longest length: each byte may become 6. */
+#define PATH_MAX_BYTES 2048
+#define TEXT_MAX_BYTES 256
+#define LINE_MAX_BYTES (6 * (PATH_MAX_BYTES + 8 * TEXT_MAX_BYTES) + 1024)
+_Static_assert(LINE_MAX_BYTES < GW_ACCESS_LOG_BUFFER_BYTES / 2, "a buffer holds several lines");
+
+static void write_all(int fd, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, bytes, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return; /* a full disk or a reader that left must not end the gateway */
+        bytes += n;
+        len -= (size_t)n;
+    }
+}
+
+static void on_buffer(struct gw_message *message)
+{
+    struct buffer *b = H2O_STRUCT_FROM_MEMBER(struct buffer, message, message);
+    write_all(b->log->fd, b->bytes, b->len);
+    __atomic_fetch_sub(b->backlog, 1, __ATOMIC_RELEASE);
+    free(b);
+}
+
+static void *run(void *arg)
+{
+    struct gw_access_log *log = arg;
+    gw_loop_run(log->loop);
+    return NULL;
+}
+
+static int open_path(const char *path)
+{
+    if (strcmp(path, "-") == 0)
+        return STDOUT_FILENO;
+    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+}
+
+struct gw_access_log *gw_access_log_open(const char *path, struct gw_metrics *metrics,
+                                         struct gw_error *error)
+{
+    int fd = open_path(path);
+    if (fd < 0) {
+        gw_error_set(error, GW_INTERNAL, GW_NO_POSITION, "%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    struct gw_access_log *log = gw_alloc(sizeof(*log));
+    log->path = gw_strdup(gw_slice_str(path));
+    log->fd = fd;
+    log->loop = gw_loop_create();
+    log->dropped =
+        gw_metrics_add(metrics, GW_COUNTER, "sluice_access_log_dropped_total",
+                       "Access log lines dropped because the file fell behind.", NULL, 0);
+    pthread_create(&log->thread, NULL, run, log);
+    return log;
+}
+
+struct control {
+    struct gw_message message;
+    struct gw_access_log *log;
+};
+
+static void on_stop(struct gw_message *message)
+{
+    struct control *c = H2O_STRUCT_FROM_MEMBER(struct control, message, message);
+    gw_loop_stop(c->log->loop);
+    free(c);
+}
+
+static void on_reopen(struct gw_message *message)
+{
+    struct control *c = H2O_STRUCT_FROM_MEMBER(struct control, message, message);
+    int fd = open_path(c->log->path);
+    if (fd >= 0 && fd != c->log->fd) {
+        close(c->log->fd);
+        c->log->fd = fd;
+    }
+    free(c);
+}
+
+static void post(struct gw_access_log *log, gw_message_fn fn)
+{
+    struct control *c = gw_alloc(sizeof(*c));
+    c->message.fn = fn;
+    c->log = log;
+    gw_loop_post(log->loop, &c->message);
+}
+
+void gw_access_log_reopen(struct gw_access_log *log)
+{
+    post(log, on_reopen);
+}
+
+void gw_access_log_close(struct gw_access_log *log)
+{
+    if (log == NULL)
+        return;
+    post(log, on_stop); /* behind the last buffer */
+    pthread_join(log->thread, NULL);
+    gw_loop_destroy(log->loop);
+    if (log->fd != STDOUT_FILENO)
+        close(log->fd);
+    free(log->path);
+    free(log);
+}
+
+/* --- a worker's side --- */
+
+static void hand_over(struct gw_access_log_writer *writer)
+{
+    struct buffer *b = writer->current;
+    if (b == NULL)
+        return;
+    writer->current = NULL;
+    gw_timer_stop(writer->loop, &writer->flush);
+    __atomic_fetch_add(writer->backlog, 1, __ATOMIC_RELAXED);
+    gw_loop_post(writer->log->loop, &b->message);
+}
+
+static void on_flush(struct gw_timer *timer)
+{
+    hand_over(H2O_STRUCT_FROM_MEMBER(struct gw_access_log_writer, flush, timer));
+}
+
+struct gw_access_log_writer *gw_access_log_writer_create(struct gw_access_log *log,
+                                                         struct gw_loop *loop,
+                                                         struct gw_metrics_shard *shard)
+{
+    struct gw_access_log_writer *writer = gw_alloc(sizeof(*writer));
+    writer->log = log;
+    writer->loop = loop;
+    writer->shard = shard;
+    writer->flush.fn = on_flush;
+    writer->backlog = gw_alloc(sizeof(*writer->backlog));
+    return writer;
+}
+
+struct last_words {
+    struct gw_message message;
+    uint32_t *backlog;
+};
+
+static void on_last_words(struct gw_message *message)
+{
+    struct last_words *l = H2O_STRUCT_FROM_MEMBER(struct last_words, message, message);
+    free(l->backlog);
+    free(l);
+}
+
+void gw_access_log_writer_destroy(struct gw_access_log_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    hand_over(writer);
+    /* The counter goes when the last buffer, which is before this message, has. */
+    struct last_words *l = gw_alloc(sizeof(*l));
+    l->message.fn = on_last_words;
+    l->backlog = writer->backlog;
+    gw_loop_post(writer->log->loop, &l->message);
+    free(writer);
+}
+
+/* Room for a line, or NULL when the file is behind. */
+static struct buffer *room(struct gw_access_log_writer *writer)
+{
+    if (writer->current != NULL &&
+        sizeof(writer->current->bytes) - writer->current->len < LINE_MAX_BYTES)
+        hand_over(writer);
+    if (writer->current == NULL) {
+        if (__atomic_load_n(writer->backlog, __ATOMIC_ACQUIRE) >= GW_ACCESS_LOG_BACKLOG)
+            return NULL;
+        struct buffer *b = h2o_mem_alloc(sizeof(*b));
+        b->message.fn = on_buffer;
+        b->log = writer->log;
+        b->backlog = writer->backlog;
+        b->len = 0;
+        writer->current = b;
+        gw_timer_start(writer->loop, &writer->flush,
+                       gw_loop_now_ms(writer->loop) + GW_ACCESS_LOG_DELAY_MS);
+    }
+    return writer->current;
+}
+
+static void text(struct gw_buf *out, struct gw_slice key, struct gw_slice value, size_t most)
+{
+    gw_buf_append(out, key);
+    gw_buf_append_json_string(out, gw_slice(value.base, value.len < most ? value.len : most));
+}
+
+static void number(struct gw_buf *out, struct gw_slice key, uint64_t value)
+{
+    gw_buf_append(out, key);
+    gw_buf_append_u64(out, value);
+}
+
+void gw_access_log_write(struct gw_access_log_writer *writer,
+                         const struct gw_access_log_entry *entry)
+{
+    struct buffer *b = room(writer);
+    if (b == NULL) {
+        gw_count(writer->shard, writer->log->dropped, 1);
+        return;
+    }
+    /* A view of the buffer's rest; room() saw to it that the line fits, so it never grows. */
+    struct gw_buf line = {b->bytes + b->len, 0, sizeof(b->bytes) - b->len, NULL};
+    char time[GW_TIMESTAMP_LENGTH + 1];
+    gw_clock_format(time, entry->time_us);
+    gw_buf_append(&line, GW_SLICE("{\"time\":\""));
+    gw_buf_append(&line, gw_slice(time, GW_TIMESTAMP_LENGTH));
+    text(&line, GW_SLICE("\",\"method\":"), entry->method, TEXT_MAX_BYTES);
+    text(&line, GW_SLICE(",\"path\":"), entry->path, PATH_MAX_BYTES);
+    text(&line, GW_SLICE(",\"route\":"), entry->route, TEXT_MAX_BYTES);
+    number(&line, GW_SLICE(",\"status\":"), (uint64_t)entry->status);
+    gw_buf_append(&line, GW_SLICE(",\"grpc_status\":"));
+    if (entry->grpc_status >= 0)
+        gw_buf_append_u64(&line, (uint64_t)entry->grpc_status);
+    else
+        gw_buf_append(&line, GW_SLICE("null"));
+    text(&line, GW_SLICE(",\"upstream\":"), gw_slice_str(entry->upstream), TEXT_MAX_BYTES);
+    text(&line, GW_SLICE(",\"endpoint\":"), gw_slice_str(entry->endpoint), TEXT_MAX_BYTES);
+    number(&line, GW_SLICE(",\"tries\":"), entry->tries);
+    number(&line, GW_SLICE(",\"duration_us\":"), entry->duration_us);
+    number(&line, GW_SLICE(",\"bytes_in\":"), entry->bytes_in);
+    number(&line, GW_SLICE(",\"bytes_out\":"), entry->bytes_out);
+    text(&line, GW_SLICE(",\"trace_id\":"), entry->trace_id, TEXT_MAX_BYTES);
+    text(&line, GW_SLICE(",\"request_id\":"), entry->request_id, TEXT_MAX_BYTES);
+    text(&line, GW_SLICE(",\"remote_addr\":"), entry->remote_addr, TEXT_MAX_BYTES);
+    gw_buf_append(&line, GW_SLICE("}\n"));
+    b->len += line.len;
+}

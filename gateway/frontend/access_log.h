@@ -1,0 +1,49 @@
+/* The access log: one JSON object a line. Workers format lines into buffers of their own; a thread
+ * writes them to the file, so that a slow disk or reader never holds a worker. When the file falls
+ * behind by more than GW_ACCESS_LOG_BACKLOG buffers of a worker, lines are dropped and counted. */
+#ifndef GW_FRONTEND_ACCESS_LOG_H
+#define GW_FRONTEND_ACCESS_LOG_H
+
+#include "base/error.h"
+#include "base/loop.h"
+#include "metrics/metrics.h"
+
+#define GW_ACCESS_LOG_BUFFER_BYTES 65536
+#define GW_ACCESS_LOG_BACKLOG 64
+/* A line is written at the latest after this. */
+#define GW_ACCESS_LOG_DELAY_MS 100
+
+struct gw_access_log;
+
+/* "-" is standard output. Registers its metric. */
+struct gw_access_log *gw_access_log_open(const char *path, struct gw_metrics *metrics,
+                                         struct gw_error *error);
+/* Writes what is left. After the workers' writers are closed. NULL is allowed. */
+void gw_access_log_close(struct gw_access_log *log);
+/* Opens the path again (after it was renamed); any thread. */
+void gw_access_log_reopen(struct gw_access_log *log);
+
+/* A worker's side; worker-local. */
+struct gw_access_log_writer;
+struct gw_access_log_writer *gw_access_log_writer_create(struct gw_access_log *log,
+                                                         struct gw_loop *loop,
+                                                         struct gw_metrics_shard *shard);
+/* Hands over what is left. NULL is allowed. */
+void gw_access_log_writer_destroy(struct gw_access_log_writer *writer);
+
+struct gw_access_log_entry {
+    int64_t time_us;              /* wall clock, when the request came */
+    struct gw_slice method, path; /* path without the query */
+    struct gw_slice route;        /* template; empty: none */
+    int status;
+    int grpc_status;      /* negative: there was no call */
+    const char *upstream; /* NULL: none */
+    const char *endpoint; /* NULL: none */
+    uint32_t tries;
+    uint64_t duration_us, bytes_in, bytes_out;
+    struct gw_slice trace_id, request_id, remote_addr;
+};
+void gw_access_log_write(struct gw_access_log_writer *writer,
+                         const struct gw_access_log_entry *entry);
+
+#endif

@@ -1,0 +1,443 @@
+#include "frontend/exchange.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "frontend/connection.h"
+#include "frontend/internal.h"
+#include "frontend/request_headers.h"
+#include "transcode/transcode.h"
+
+/* Lives in the request's pool as a shared object, whose dispose callback is how the end of the
+ * request is seen: libh2o calls it while the request and its pool can still be read. */
+struct gw_exchange {
+    h2o_req_t *req;
+    struct gw_worker *worker;
+    struct gw_connection *connection;
+    const struct gw_route *route; /* NULL: none matched */
+    uint64_t began_ns, call_began_ns;
+    int64_t began_wall_us;
+    struct gw_request_headers headers;
+
+    struct gw_call *call; /* NULL: not begun, or over */
+    struct gw_call_report report;
+    int grpc_status;    /* -1: no call has ended */
+    struct gw_buf json; /* the answer, once the message is in */
+    uint32_t message_count;
+    struct gw_error message_error; /* status is GW_OK: the message was translated */
+
+    bool watching;        /* the client's socket is ours to read */
+    uint64_t answered_ns; /* 0: not yet */
+};
+
+static const char *reason_of(int http_status)
+{
+    switch (http_status) {
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 409:
+        return "Conflict";
+    case 413:
+        return "Content Too Large";
+    case 415:
+        return "Unsupported Media Type";
+    case 417:
+        return "Expectation Failed";
+    case 429:
+        return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 499:
+        return "Client Closed Request";
+    case 501:
+        return "Not Implemented";
+    case 502:
+        return "Bad Gateway";
+    case 503:
+        return "Service Unavailable";
+    case 504:
+        return "Gateway Timeout";
+    default:
+        return "Internal Server Error";
+    }
+}
+
+/* --- the end --- */
+
+static struct gw_slice slice_of(h2o_iovec_t v)
+{
+    return gw_slice(v.base, v.len);
+}
+
+static struct gw_slice path_of(const h2o_req_t *req)
+{
+    size_t length = req->input.query_at != SIZE_MAX ? req->input.query_at : req->input.path.len;
+    return gw_slice(req->input.path.base, length);
+}
+
+static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
+{
+    gw_access_log_write(
+        x->worker->access_log,
+        &(struct gw_access_log_entry){
+            .time_us = x->began_wall_us,
+            .method = slice_of(x->req->input.method),
+            .path = path_of(x->req),
+            .route = x->route ? x->route->template : (struct gw_slice){0},
+            .status = x->req->res.status,
+            .grpc_status = x->grpc_status,
+            .upstream = x->report.upstream,
+            .endpoint = x->report.endpoint,
+            .tries = x->report.tries,
+            .duration_us = duration_ns / 1000,
+            .bytes_in = x->req->entity.len,
+            .bytes_out = x->req->bytes_sent,
+            .trace_id = x->headers.trace.x_trace_id,
+            .request_id = x->headers.request_id,
+            .remote_addr = gw_slice(x->connection->remote, x->connection->remote_length),
+        });
+}
+
+static void count_call(struct gw_exchange *x, int grpc_status)
+{
+    x->grpc_status = grpc_status;
+    gw_http_metrics_count_call(x->worker->frontend->http_metrics, x->worker->shard, x->route,
+                               grpc_status, gw_clock_ns() - x->call_began_ns);
+}
+
+static void on_dispose(void *arg)
+{
+    struct gw_exchange *x = arg;
+    if (x->call != NULL) {
+        gw_call_cancel(x->call);
+        count_call(x, GW_CANCELLED);
+    }
+    if (x->watching)
+        h2o_socket_dont_read(x->req->conn->callbacks->get_socket(x->req->conn), 0);
+    if (x->req->res.status == 0)
+        x->req->res.status = 499; /* the connection went before there was an answer */
+    gw_connection_request_done(x->connection);
+    uint64_t duration_ns = gw_clock_ns() - x->began_ns;
+    gw_http_metrics_count_request(x->worker->frontend->http_metrics, x->worker->shard, x->route,
+                                  slice_of(x->req->input.method), x->req->res.status, duration_ns);
+    if (x->worker->access_log != NULL)
+        log_access(x, duration_ns);
+}
+
+static struct gw_exchange *begin(h2o_req_t *req)
+{
+    struct gw_exchange *x = h2o_mem_alloc_shared(&req->pool, sizeof(*x), on_dispose);
+    x->req = req;
+    x->worker = gw_worker_of(req->conn->ctx);
+    x->connection = gw_connection_of(req->conn);
+    x->connection->http1.exchange = x;
+    x->route = NULL;
+    x->began_ns = gw_clock_ns();
+    x->began_wall_us = gw_clock_wall_us();
+    x->call = NULL;
+    x->report = (struct gw_call_report){0};
+    x->grpc_status = -1;
+    x->json = gw_buf_in_pool(&req->pool);
+    x->message_count = 0;
+    x->message_error.status = GW_OK;
+    x->watching = false;
+    x->answered_ns = 0;
+    gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
+                            gw_slice(x->connection->remote, x->connection->remote_length),
+                            &x->headers);
+    return x;
+}
+
+/* --- answering --- */
+
+static void add_own_headers(struct gw_exchange *x)
+{
+    h2o_req_t *req = x->req;
+    static h2o_iovec_t request_id = {(char *)"x-request-id", 12},
+                       trace_id = {(char *)"x-trace-id", 10}, span_id = {(char *)"x-span-id", 9};
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
+                   H2O_STRLIT("application/json"));
+    const struct {
+        h2o_iovec_t *name;
+        struct gw_slice value;
+    } own[] = {
+        {&request_id, x->headers.request_id},
+        {&trace_id, x->headers.trace.x_trace_id},
+        {&span_id, gw_slice_str(x->headers.trace.span_id)},
+    };
+    h2o_vector_reserve(&req->pool, &req->res.headers, req->res.headers.size + 3);
+    for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
+        if (own[i].value.len > 0)
+            req->res.headers.entries[req->res.headers.size++] = (h2o_header_t){
+                own[i].name, NULL, h2o_iovec_init(own[i].value.base, own[i].value.len)};
+    }
+}
+
+static void answer(struct gw_exchange *x, int http_status)
+{
+    static h2o_generator_t generator;
+    h2o_req_t *req = x->req;
+    x->answered_ns = gw_clock_ns();
+    req->res.status = http_status;
+    req->res.reason = http_status == 200 ? "OK" : reason_of(http_status);
+    req->res.content_length = x->json.len;
+    add_own_headers(x);
+    h2o_start_response(req, &generator);
+    h2o_iovec_t body = h2o_iovec_init(x->json.base, x->json.len);
+    bool is_head = h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
+    h2o_send(req, &body, is_head ? 0 : 1, H2O_SEND_STATE_FINAL);
+}
+
+static void answer_error(struct gw_exchange *x, int http_status, int code, struct gw_slice message,
+                         struct gw_slice details)
+{
+    const struct gw_snapshot *snapshot = x->worker->frontend->snapshot;
+    static const struct gw_json_options plain;
+    x->json.len = 0;
+    gw_status_to_json(gw_snapshot_schema(snapshot), code, message, details,
+                      x->route != NULL ? &x->route->binding->json : &plain, &x->req->pool,
+                      &x->json);
+    answer(x, http_status);
+}
+
+/* --- the call --- */
+
+static void on_headers(void *arg, const struct gw_metadata *headers)
+{
+    struct gw_exchange *x = arg;
+    gw_response_headers_add(x->req, GW_SLICE("grpc-metadata-"), headers);
+}
+
+static void on_message(void *arg, struct gw_slice message)
+{
+    struct gw_exchange *x = arg;
+    if (x->message_count++ > 0)
+        return; /* told at the end */
+    if (gw_transcode_response(x->route->binding, message, &x->req->pool, &x->json,
+                              &x->message_error) == 0)
+        x->message_error.status = GW_OK;
+    else if (x->message_error.status == GW_OK)
+        x->message_error.status = GW_INTERNAL;
+}
+
+static void on_end(void *arg, const struct gw_call_result *result)
+{
+    struct gw_exchange *x = arg;
+    x->call = NULL;
+    count_call(x, result->status);
+    gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
+    if (result->status != GW_OK)
+        answer_error(x,
+                     result->http_status ? result->http_status : gw_status_to_http(result->status),
+                     result->status, result->message, result->details);
+    else if (x->message_count != 1)
+        answer_error(x, 502, GW_INTERNAL,
+                     x->message_count == 0
+                         ? GW_SLICE("the backend answered OK without a message")
+                         : GW_SLICE("the backend answered a unary call with several messages"),
+                     (struct gw_slice){0});
+    else if (x->message_error.status != GW_OK)
+        answer_error(x, 502, GW_INTERNAL, gw_slice_str(x->message_error.message),
+                     (struct gw_slice){0});
+    else
+        answer(x, 200);
+}
+
+static const struct gw_call_callbacks call_callbacks = {
+    .on_headers = on_headers,
+    .on_message = on_message,
+    .on_end = on_end,
+};
+
+static void start_call(struct gw_exchange *x, const struct gw_translation *translation)
+{
+    struct gw_worker *worker = x->worker;
+    x->call_began_ns = gw_clock_ns();
+    struct gw_call_params params = {
+        .path = x->route->method->path,
+        .metadata = x->headers.metadata,
+        .deadline_ms =
+            gw_loop_now_ms(worker->loop) + worker->frontend->config->limits.request_timeout_ms,
+        .callbacks = &call_callbacks,
+        .arg = x,
+    };
+    x->call = gw_upstream_call(worker->upstreams, x->route->upstream, &params, x->route->timeout_ms,
+                               &x->report);
+    gw_call_request(x->call, GW_REQUEST_ALL);
+    gw_call_send(x->call, translation->framed, GW_SEND_END);
+}
+
+/* --- the client's side while the backend works --- */
+
+static bool has_left(h2o_socket_t *sock)
+{
+    struct pollfd p = {.fd = h2o_socket_get_fd(sock), .events = POLLRDHUP};
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+static void abandon(struct gw_exchange *x)
+{
+    if (x->call == NULL)
+        return;
+    gw_call_cancel(x->call);
+    x->call = NULL;
+    count_call(x, GW_CANCELLED);
+    x->req->http1_is_persistent = 0;
+    answer_error(x, 499, GW_CANCELLED, GW_SLICE("the client has left"), (struct gw_slice){0});
+}
+
+static void on_client_readable(h2o_socket_t *sock, const char *error)
+{
+    (void)error;
+    h2o_socket_read_stop(sock);
+    struct gw_connection *connection = sock->on_close.data;
+    if (connection->http1.exchange != NULL && has_left(sock))
+        abandon(connection->http1.exchange);
+}
+
+/* libh2o has stopped reading this connection, and would start again after the answer: two epoll_ctl
+ * a request. To go on reading, without taking anything, saves both and shows when the client
+ * leaves. */
+static void watch_client(struct gw_exchange *x)
+{
+    h2o_socket_t *sock = x->req->conn->callbacks->get_socket(x->req->conn);
+    x->watching = true;
+    h2o_socket_dont_read(sock, 1);
+    h2o_socket_read_start(sock, on_client_readable);
+}
+
+/* --- requests --- */
+
+static int on_req(h2o_handler_t *self, h2o_req_t *req)
+{
+    (void)self;
+    struct gw_exchange *x = begin(req);
+    gw_connection_check_head(x->connection);
+    const struct gw_http1_fault *fault = &x->connection->http1.fault;
+    if (fault->http_status != 0) {
+        req->http1_is_persistent = 0;
+        answer_error(x, fault->http_status,
+                     fault->http_status == 431 ? GW_RESOURCE_EXHAUSTED : GW_INVALID_ARGUMENT,
+                     gw_slice_str(fault->message), (struct gw_slice){0});
+        return 0;
+    }
+
+    struct gw_slice path = path_of(req);
+    struct gw_translate_request request = {
+        .http_method = slice_of(req->input.method),
+        .path = path,
+        .query = path.len < req->input.path.len
+                     ? gw_slice_from(slice_of(req->input.path), path.len + 1)
+                     : (struct gw_slice){0},
+        .content_type = x->headers.content_type,
+        .body = slice_of(req->entity),
+    };
+    struct gw_translation translation;
+    struct gw_failure failure;
+    if (gw_snapshot_translate(x->worker->frontend->snapshot, &request, &req->pool, &translation,
+                              &failure) != 0) {
+        x->route = failure.route;
+        if (failure.allow.len > 0)
+            h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_ALLOW, NULL, failure.allow.base,
+                           failure.allow.len);
+        answer_error(x, failure.http_status, failure.code, failure.message, (struct gw_slice){0});
+        return 0;
+    }
+    x->route = translation.route;
+    watch_client(x);
+    start_call(x, &translation);
+    return 0;
+}
+
+/* --- errors that libh2o answers by itself: a body over the limit, broken framing, a path that is
+ * none --- */
+
+struct error_stream {
+    h2o_ostream_t super;
+    struct gw_exchange *exchange;
+};
+
+static int code_of(int http_status)
+{
+    switch (http_status) {
+    case 404:
+        return GW_NOT_FOUND;
+    case 413:
+        return GW_RESOURCE_EXHAUSTED;
+    default:
+        return http_status < 500 ? GW_INVALID_ARGUMENT : GW_INTERNAL;
+    }
+}
+
+static void error_stream_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count,
+                              h2o_send_state_t state)
+{
+    struct gw_exchange *x = ((struct error_stream *)self)->exchange;
+    (void)bufs;
+    (void)count;
+    h2o_iovec_t body = h2o_iovec_init(x->json.base, x->json.len);
+    bool is_head = h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
+    h2o_ostream_send_next(self, req, &body, is_head ? 0 : 1, state);
+}
+
+static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
+{
+    (void)self;
+    struct gw_exchange *x = begin(req);
+    static const struct gw_json_options plain;
+    uint64_t limit = x->worker->frontend->config->limits.request_body_bytes;
+    struct gw_slice message =
+        req->res.status == 413
+            ? gw_pool_printf(&req->pool, "the body is over %llu bytes", (unsigned long long)limit)
+        : req->res.status == 404 ? GW_SLICE("no such path")
+                                 : gw_slice_str(req->res.reason);
+    gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot), code_of(req->res.status),
+                      message, (struct gw_slice){0}, &plain, &req->pool, &x->json);
+    req->res.reason = reason_of(req->res.status);
+    req->res.content_length = x->json.len;
+    req->res.headers = (h2o_headers_t){0};
+    add_own_headers(x);
+    struct error_stream *stream = (void *)h2o_add_ostream(req, sizeof(*stream), slot);
+    stream->super.do_send = error_stream_send;
+    stream->exchange = x;
+    h2o_setup_next_ostream(req, &stream->super.next);
+}
+
+void gw_exchange_register(h2o_hostconf_t *host)
+{
+    h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
+    h2o_create_handler(path, sizeof(h2o_handler_t))->on_req = on_req;
+    h2o_create_filter(&host->fallback_path, sizeof(h2o_filter_t))->on_setup_ostream =
+        on_setup_error_stream;
+}
+
+/* --- the sweep --- */
+
+static int sweep_request(h2o_req_t *req, void *arg)
+{
+    uint64_t limit_ns = *(uint64_t *)arg;
+    h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
+    struct gw_exchange *x = gw_connection_of(req->conn)->http1.exchange;
+    if (x == NULL)
+        return 0;
+    if (x->answered_ns == 0 && has_left(sock))
+        abandon(x);
+    else if (x->answered_ns != 0 && gw_clock_ns() - x->answered_ns > limit_ns)
+        shutdown(h2o_socket_get_fd(sock), SHUT_RDWR);
+    return 0;
+}
+
+void gw_exchange_sweep(h2o_context_t *context, uint64_t limit_ms)
+{
+    uint64_t limit_ns = limit_ms * 1000000;
+    context->globalconf->http1.callbacks.foreach_request(context, sweep_request, &limit_ns);
+}

@@ -1,0 +1,220 @@
+#include "frontend/gateway.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "frontend/admin.h"
+#include "frontend/exchange.h"
+#include "frontend/internal.h"
+#include "frontend/listener.h"
+#include "frontend/request_headers.h"
+#include "frontend/worker.h"
+
+/* The control thread: signals, the admin port, the life of the workers. */
+struct control {
+    struct gw_frontend frontend;
+    struct gw_loop *loop;
+    h2o_socket_t *signals;
+    struct gw_timer drain_delay;
+    bool stopping;
+};
+
+static void drain_workers(struct gw_timer *timer)
+{
+    struct control *control = H2O_STRUCT_FROM_MEMBER(struct control, drain_delay, timer);
+    struct gw_frontend *frontend = &control->frontend;
+    for (uint32_t i = 0; i < frontend->worker_count; i++)
+        gw_worker_drain(&frontend->workers[i], frontend->config->drain.timeout_ms);
+}
+
+static void begin_stop(struct control *control)
+{
+    if (control->stopping) {
+        fprintf(stderr, "sluice: stopped at once by a second signal\n");
+        _exit(1);
+    }
+    control->stopping = true;
+    __atomic_store_n(&control->frontend.is_ready, 0, __ATOMIC_RELEASE);
+    fprintf(stderr, "sluice: draining\n");
+    control->drain_delay.fn = drain_workers;
+    gw_timer_start(control->loop, &control->drain_delay,
+                   gw_loop_now_ms(control->loop) + control->frontend.config->drain.delay_ms);
+}
+
+static void on_signal(h2o_socket_t *sock, const char *error)
+{
+    struct control *control = sock->data;
+    struct signalfd_siginfo info;
+    while (error == NULL && sock->input->size >= sizeof(info)) {
+        memcpy(&info, sock->input->bytes, sizeof(info));
+        h2o_buffer_consume(&sock->input, sizeof(info));
+        if (info.ssi_signo != SIGUSR1)
+            begin_stop(control);
+        else if (control->frontend.access_log != NULL)
+            gw_access_log_reopen(control->frontend.access_log);
+    }
+}
+
+static void open_signals(struct control *control)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &set, NULL); /* threads started from here inherit it */
+    signal(SIGPIPE, SIG_IGN);
+    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    control->signals = h2o_evloop_socket_create(gw_loop_h2o(control->loop), fd, 0);
+    control->signals->data = control;
+    h2o_socket_read_start(control->signals, on_signal);
+}
+
+static uint32_t usable_cores(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
+}
+
+static void configure_h2o(struct gw_frontend *frontend)
+{
+    h2o_globalconf_t *h2o = &frontend->h2o;
+    h2o_config_init(h2o);
+    h2o->server_name = h2o_iovec_init(H2O_STRLIT("sluice"));
+    h2o->max_request_entity_size = frontend->config->limits.request_body_bytes;
+    h2o->http1.req_timeout = frontend->config->limits.request_timeout_ms;
+    h2o->http1.upgrade_to_http2 = 0; /* libh2o's HTTP/2 server is never used */
+    gw_exchange_register(
+        h2o_config_register_host(h2o, h2o_iovec_init(H2O_STRLIT("default")), 65535));
+}
+
+static void register_metrics(struct gw_frontend *frontend, const char *version)
+{
+    struct gw_metrics *metrics = frontend->metrics;
+    const struct gw_metric_label labels[] = {{"version", gw_slice_str(version)}};
+    frontend->build_info = gw_metrics_add(metrics, GW_GAUGE_MAX, "sluice_build_info",
+                                          "The version, as a label.", labels, 1);
+    frontend->open_connections =
+        gw_metrics_add(metrics, GW_GAUGE, "http_connections", "Open client connections.", NULL, 0);
+    frontend->rejected_connections =
+        gw_metrics_add(metrics, GW_COUNTER, "http_connections_rejected_total",
+                       "Client connections closed at once, over limits.connections.", NULL, 0);
+}
+
+/* Everything that may fail; what was opened stays in `frontend` for close_frontend. */
+static int open_frontend(struct gw_frontend *frontend, int *ret_admin_fd, struct gw_error *error)
+{
+    const struct gw_config *config = frontend->config;
+    for (size_t i = 0; i < config->listener_count; i++) {
+        frontend->listen_fds[i] = gw_listener_bind(config->listeners[i].address.text, error);
+        if (frontend->listen_fds[i] < 0)
+            return -1;
+    }
+    if (config->admin_address.text != NULL) {
+        *ret_admin_fd = gw_listener_bind(config->admin_address.text, error);
+        if (*ret_admin_fd < 0)
+            return -1;
+    }
+    if (config->access_log.enabled) {
+        frontend->access_log =
+            gw_access_log_open(config->access_log.path.text, frontend->metrics, error);
+        if (frontend->access_log == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+static void close_frontend(struct gw_frontend *frontend)
+{
+    for (size_t i = 0; i < frontend->config->listener_count; i++) {
+        if (frontend->listen_fds[i] >= 0)
+            close(frontend->listen_fds[i]);
+    }
+    free(frontend->listen_fds);
+    gw_access_log_close(frontend->access_log);
+    gw_upstream_set_destroy(frontend->upstream_set);
+    gw_http_metrics_destroy(frontend->http_metrics);
+    gw_metrics_destroy(frontend->metrics);
+    gw_strmap_dispose(&frontend->header_kinds);
+    h2o_config_dispose(&frontend->h2o);
+    free(frontend->workers);
+}
+
+static void say_ready(const struct gw_frontend *frontend)
+{
+    const struct gw_config *config = frontend->config;
+    fprintf(stderr, "sluice: ready, %u worker%s, %zu routes", frontend->worker_count,
+            frontend->worker_count == 1 ? "" : "s", gw_snapshot_route_count(frontend->snapshot));
+    for (size_t i = 0; i < config->listener_count; i++)
+        fprintf(stderr, ", http://%s", config->listeners[i].address.text);
+    if (config->admin_address.text != NULL)
+        fprintf(stderr, ", admin http://%s", config->admin_address.text);
+    fprintf(stderr, "\n");
+}
+
+static void serve(struct control *control, int admin_fd)
+{
+    struct gw_frontend *frontend = &control->frontend;
+    struct gw_admin *admin =
+        admin_fd >= 0 ? gw_admin_create(frontend, control->loop, admin_fd) : NULL;
+    for (uint32_t i = 0; i < frontend->worker_count; i++)
+        gw_worker_start(&frontend->workers[i]);
+    __atomic_store_n(&frontend->is_ready, 1, __ATOMIC_RELEASE);
+    say_ready(frontend);
+    while (frontend->ended_workers < frontend->worker_count)
+        gw_loop_turn(control->loop, INT32_MAX);
+    for (uint32_t i = 0; i < frontend->worker_count; i++)
+        gw_worker_join(&frontend->workers[i]);
+    gw_admin_destroy(admin);
+}
+
+int gw_gateway_run(const struct gw_snapshot *snapshot, const char *version, struct gw_error *error)
+{
+    struct control control = {0};
+    struct gw_frontend *frontend = &control.frontend;
+    const struct gw_config *config = gw_snapshot_config(snapshot);
+    frontend->snapshot = snapshot;
+    frontend->config = config;
+    frontend->worker_count = config->workers ? config->workers : usable_cores();
+    frontend->workers = gw_alloc(frontend->worker_count * sizeof(*frontend->workers));
+    frontend->listen_fds = gw_alloc(config->listener_count * sizeof(*frontend->listen_fds));
+    for (size_t i = 0; i < config->listener_count; i++)
+        frontend->listen_fds[i] = -1;
+    /* One shard more than workers: the control thread's. */
+    frontend->metrics = gw_metrics_create(frontend->worker_count + 1);
+    register_metrics(frontend, version);
+    frontend->http_metrics = gw_http_metrics_create(frontend->metrics, snapshot);
+    frontend->upstream_set = gw_upstream_set_create(config->upstreams, config->upstream_count,
+                                                    frontend->worker_count, frontend->metrics);
+    gw_header_kinds_init(&frontend->header_kinds, config);
+    configure_h2o(frontend);
+
+    control.loop = gw_loop_create();
+    frontend->control_loop = control.loop;
+    open_signals(&control); /* before the access log's thread, which must not take them */
+    int admin_fd = -1;
+    int failed = open_frontend(frontend, &admin_fd, error);
+    if (failed == 0) {
+        gw_metrics_freeze(frontend->metrics);
+        gw_gauge_set(gw_metrics_shard(frontend->metrics, frontend->worker_count),
+                     frontend->build_info, 1);
+        for (uint32_t i = 0; i < frontend->worker_count; i++) {
+            frontend->workers[i].frontend = frontend;
+            frontend->workers[i].index = i;
+        }
+        serve(&control, admin_fd);
+        fprintf(stderr, "sluice: stopped\n");
+    }
+    h2o_socket_close(control.signals);
+    gw_loop_turn(control.loop, 0);
+    gw_loop_destroy(control.loop);
+    close_frontend(frontend);
+    return failed;
+}

@@ -1,0 +1,173 @@
+#include "frontend/http_metrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/status.h"
+
+/* Every status that the gateway sends; any other counts as the last. */
+static const int http_codes[] = {200, 400, 401, 403, 404, 405, 409, 413, 415,
+                                 417, 429, 431, 499, 501, 502, 503, 504, 500};
+#define CODE_COUNT (sizeof(http_codes) / sizeof(*http_codes))
+
+/* Methods of requests that no route matched; any other counts as the last. */
+static const char *const http_methods[] = {"GET",   "POST", "PUT",     "DELETE",
+                                           "PATCH", "HEAD", "OPTIONS", "OTHER"};
+#define METHOD_COUNT (sizeof(http_methods) / sizeof(*http_methods))
+
+struct route_series {
+    gw_metric requests[CODE_COUNT];
+    gw_metric duration;
+};
+
+struct method_series {
+    gw_metric calls[GW_STATUS_COUNT];
+    gw_metric duration;
+};
+
+struct gw_http_metrics {
+    const struct gw_metrics *metrics;
+    const struct gw_snapshot *snapshot;
+    struct route_series *routes; /* by gw_route.index */
+    gw_metric unmatched[METHOD_COUNT][CODE_COUNT];
+    gw_metric unmatched_duration;
+    struct method_series *methods; /* by gw_route.method_index */
+};
+
+static void add_requests(struct gw_metrics *metrics, struct gw_slice route, struct gw_slice method,
+                         gw_metric out[CODE_COUNT])
+{
+    for (size_t i = 0; i < CODE_COUNT; i++) {
+        char code[8];
+        snprintf(code, sizeof(code), "%d", http_codes[i]);
+        const struct gw_metric_label labels[] = {
+            {"route", route}, {"method", method}, {"code", gw_slice_str(code)}};
+        out[i] = gw_metrics_add(metrics, GW_COUNTER, "http_requests_total",
+                                "HTTP requests answered.", labels, 3);
+    }
+}
+
+static gw_metric add_duration(struct gw_metrics *metrics, struct gw_slice route)
+{
+    const struct gw_metric_label labels[] = {{"route", route}};
+    return gw_metrics_add(metrics, GW_HISTOGRAM, "http_request_duration_seconds",
+                          "Time from a request's arrival to its answer's end.", labels, 1);
+}
+
+static void add_calls(struct gw_metrics *metrics, const struct gw_method *method,
+                      struct method_series *out)
+{
+    for (int i = 0; i < GW_STATUS_COUNT; i++) {
+        const struct gw_metric_label labels[] = {
+            {"service", method->service},
+            {"method", method->name},
+            {"status", i == GW_OK ? GW_SLICE("success") : GW_SLICE("error")},
+            {"code", gw_slice_str(gw_status_name(i))},
+        };
+        out->calls[i] =
+            gw_metrics_add(metrics, GW_COUNTER, "rpc_calls_total", "gRPC calls ended.", labels, 4);
+    }
+    const struct gw_metric_label labels[] = {{"service", method->service},
+                                             {"method", method->name}};
+    out->duration = gw_metrics_add(metrics, GW_HISTOGRAM, "rpc_call_duration_seconds",
+                                   "Time from a gRPC call's start to its status.", labels, 2);
+}
+
+struct gw_http_metrics *gw_http_metrics_create(struct gw_metrics *metrics,
+                                               const struct gw_snapshot *snapshot)
+{
+    struct gw_http_metrics *m = gw_alloc(sizeof(*m));
+    m->metrics = metrics;
+    m->snapshot = snapshot;
+    size_t routes = gw_snapshot_route_count(snapshot), methods = gw_snapshot_method_count(snapshot);
+    m->routes = gw_alloc(routes * sizeof(*m->routes));
+    for (size_t i = 0; i < routes; i++) {
+        const struct gw_route *route = gw_snapshot_route_at(snapshot, i);
+        add_requests(metrics, route->template, route->http_method, m->routes[i].requests);
+        m->routes[i].duration = add_duration(metrics, route->template);
+    }
+    for (size_t i = 0; i < METHOD_COUNT; i++)
+        add_requests(metrics, GW_SLICE("none"), gw_slice_str(http_methods[i]), m->unmatched[i]);
+    m->unmatched_duration = add_duration(metrics, GW_SLICE("none"));
+    m->methods = gw_alloc(methods * sizeof(*m->methods));
+    for (size_t i = 0; i < methods; i++)
+        add_calls(metrics, gw_snapshot_method_at(snapshot, i), &m->methods[i]);
+    return m;
+}
+
+void gw_http_metrics_destroy(struct gw_http_metrics *m)
+{
+    if (m == NULL)
+        return;
+    free(m->routes);
+    free(m->methods);
+    free(m);
+}
+
+static size_t code_index(int status)
+{
+    size_t i = 0;
+    while (i < CODE_COUNT - 1 && http_codes[i] != status)
+        i++;
+    return i;
+}
+
+static size_t method_index(struct gw_slice method)
+{
+    size_t i = 0;
+    while (i < METHOD_COUNT - 1 && !gw_slice_eq(method, gw_slice_str(http_methods[i])))
+        i++;
+    return i;
+}
+
+void gw_http_metrics_count_request(const struct gw_http_metrics *m, struct gw_metrics_shard *shard,
+                                   const struct gw_route *route, struct gw_slice method, int status,
+                                   uint64_t duration_ns)
+{
+    size_t code = code_index(status);
+    if (route != NULL) {
+        gw_count(shard, m->routes[route->index].requests[code], 1);
+        gw_observe(shard, m->routes[route->index].duration, duration_ns);
+    } else {
+        gw_count(shard, m->unmatched[method_index(method)][code], 1);
+        gw_observe(shard, m->unmatched_duration, duration_ns);
+    }
+}
+
+void gw_http_metrics_count_call(const struct gw_http_metrics *m, struct gw_metrics_shard *shard,
+                                const struct gw_route *route, int grpc_status, uint64_t duration_ns)
+{
+    const struct method_series *s = &m->methods[route->method_index];
+    if (grpc_status < 0 || grpc_status >= GW_STATUS_COUNT)
+        grpc_status = GW_UNKNOWN;
+    gw_count(shard, s->calls[grpc_status], 1);
+    gw_observe(shard, s->duration, duration_ns);
+}
+
+void gw_http_metrics_stats(const struct gw_http_metrics *m, struct gw_buf *out)
+{
+    static const struct {
+        const char *name;
+        double quantile;
+    } quantiles[] = {{"p50_ms", 0.5}, {"p90_ms", 0.9}, {"p95_ms", 0.95}, {"p99_ms", 0.99}};
+
+    gw_buf_append_byte(out, '{');
+    for (size_t i = 0; i < gw_snapshot_method_count(m->snapshot); i++) {
+        const struct method_series *s = &m->methods[i];
+        uint64_t calls = 0, ok = gw_metrics_value(m->metrics, s->calls[GW_OK]);
+        for (int code = 0; code < GW_STATUS_COUNT; code++)
+            calls += gw_metrics_value(m->metrics, s->calls[code]);
+        if (i > 0)
+            gw_buf_append_byte(out, ',');
+        gw_buf_append_json_string(out, gw_snapshot_method_at(m->snapshot, i)->full_name);
+        gw_buf_printf(out, ":{\"calls\":%llu,\"errors\":%llu", (unsigned long long)calls,
+                      (unsigned long long)(calls - ok));
+        for (size_t q = 0; q < sizeof(quantiles) / sizeof(*quantiles); q++) {
+            uint64_t ns = gw_metrics_quantile(m->metrics, s->duration, quantiles[q].quantile);
+            gw_buf_printf(out, ",\"%s\":%.3f", quantiles[q].name, (double)ns / 1e6);
+        }
+        gw_buf_append_byte(out, '}');
+    }
+    gw_buf_append_byte(out, '}');
+}

@@ -1,0 +1,62 @@
+/* What the files of this folder share; nobody else includes it. */
+#ifndef GW_FRONTEND_INTERNAL_H
+#define GW_FRONTEND_INTERNAL_H
+
+#include <h2o.h>
+#include <pthread.h>
+
+#include "base/loop.h"
+#include "base/strmap.h"
+#include "frontend/access_log.h"
+#include "frontend/http_metrics.h"
+#include "metrics/metrics.h"
+#include "runtime/snapshot.h"
+#include "upstream/upstream.h"
+
+struct gw_worker;
+
+/* The process: made by the control thread before the workers start, read-only afterwards but for
+ * what says otherwise. */
+struct gw_frontend {
+    const struct gw_snapshot *snapshot;
+    const struct gw_config *config;
+    struct gw_metrics *metrics;
+    struct gw_http_metrics *http_metrics;
+    struct gw_upstream_set *upstream_set;
+    struct gw_access_log *access_log; /* NULL: off */
+    struct gw_strmap header_kinds;    /* see request_headers.c */
+    h2o_globalconf_t h2o;
+    int *listen_fds; /* as config->listeners */
+    struct gw_worker *workers;
+    uint32_t worker_count;
+    struct gw_loop *control_loop;
+    int is_ready;               /* atomic; /ready */
+    uint32_t ended_workers;     /* control thread's */
+    uint32_t total_connections; /* atomic */
+    gw_metric build_info, open_connections, rejected_connections;
+};
+
+/* One thread that serves requests. */
+struct gw_worker {
+    struct gw_frontend *frontend;
+    uint32_t index;
+    pthread_t thread;
+    struct gw_loop *loop;
+    h2o_context_t h2o;
+    struct gw_metrics_shard *shard;
+    struct gw_upstreams *upstreams;
+    struct gw_access_log_writer *access_log; /* NULL: off */
+    struct gw_listener *listeners;           /* as config->listeners */
+    struct gw_timer sweep;
+    uint32_t connection_count; /* atomic: whoever accepts reads all workers' */
+    bool draining;
+    uint64_t drain_deadline_ms;
+    struct gw_message drain_message, end_message;
+};
+
+static inline struct gw_worker *gw_worker_of(h2o_context_t *context)
+{
+    return H2O_STRUCT_FROM_MEMBER(struct gw_worker, h2o, context);
+}
+
+#endif

@@ -1,0 +1,148 @@
+#include "frontend/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "frontend/connection.h"
+#include "frontend/internal.h"
+
+/* Connections taken in one turn, so that those already open get their share. */
+#define ACCEPT_MOST 16
+/* Rest after the process ran out of file descriptors. */
+#define PAUSE_MS 100
+
+int gw_listener_bind(const char *address, struct gw_error *error)
+{
+    const char *colon = strrchr(address, ':');
+    struct gw_slice host = gw_slice(address, (size_t)(colon - address));
+    if (host.len >= 2 && host.base[0] == '[')
+        host = gw_slice(host.base + 1, host.len - 2);
+    char *name = gw_strdup(host);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    int failed = getaddrinfo(host.len > 0 ? name : NULL, colon + 1, &hints, &found);
+    free(name);
+    if (failed != 0)
+        return gw_error_set(error, GW_UNAVAILABLE, GW_NO_POSITION, "cannot listen on %s: %s",
+                            address, gai_strerror(failed));
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) != 0 ||
+        bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, SOMAXCONN) != 0) {
+        gw_error_set(error, GW_UNAVAILABLE, GW_NO_POSITION, "cannot listen on %s: %s", address,
+                     strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        fd = -1;
+    }
+    freeaddrinfo(found);
+    return fd;
+}
+
+/* A connection on its way to another worker. */
+struct handover {
+    struct gw_message message;
+    struct gw_worker *worker;
+    int fd;
+};
+
+static void on_handover(struct gw_message *message)
+{
+    struct handover *h = H2O_STRUCT_FROM_MEMBER(struct handover, message, message);
+    gw_connection_accept(h->worker, h->fd);
+    free(h);
+}
+
+static struct gw_worker *least_loaded(struct gw_worker *self)
+{
+    struct gw_frontend *frontend = self->frontend;
+    struct gw_worker *best = self;
+    uint32_t fewest = __atomic_load_n(&self->connection_count, __ATOMIC_RELAXED);
+    for (uint32_t i = 0; i < frontend->worker_count; i++) {
+        uint32_t n = __atomic_load_n(&frontend->workers[i].connection_count, __ATOMIC_RELAXED);
+        if (n < fewest) {
+            best = &frontend->workers[i];
+            fewest = n;
+        }
+    }
+    return best;
+}
+
+static void place(struct gw_worker *self, int fd)
+{
+    struct gw_frontend *frontend = self->frontend;
+    uint32_t total = __atomic_add_fetch(&frontend->total_connections, 1, __ATOMIC_RELAXED);
+    if (total > frontend->config->limits.connections) {
+        __atomic_fetch_sub(&frontend->total_connections, 1, __ATOMIC_RELAXED);
+        gw_count(self->shard, frontend->rejected_connections, 1);
+        close(fd);
+        return;
+    }
+    struct gw_worker *worker = self->draining ? self : least_loaded(self);
+    __atomic_fetch_add(&worker->connection_count, 1, __ATOMIC_RELAXED);
+    if (worker == self) {
+        gw_connection_accept(self, fd);
+        return;
+    }
+    struct handover *h = gw_alloc(sizeof(*h));
+    *h = (struct handover){.message = {.fn = on_handover}, .worker = worker, .fd = fd};
+    gw_loop_post(worker->loop, &h->message);
+}
+
+static void on_readable(h2o_socket_t *sock, const char *error);
+
+static void on_pause_end(struct gw_timer *timer)
+{
+    struct gw_listener *listener = H2O_STRUCT_FROM_MEMBER(struct gw_listener, pause, timer);
+    h2o_socket_read_start(listener->sock, on_readable);
+}
+
+/* Accepts at most `most`; returns how many. */
+static int accept_some(struct gw_listener *listener, int most)
+{
+    for (int i = 0; i < most; i++) {
+        int fd =
+            accept4(h2o_socket_get_fd(listener->sock), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                h2o_socket_read_stop(listener->sock);
+                gw_timer_start(listener->worker->loop, &listener->pause,
+                               gw_loop_now_ms(listener->worker->loop) + PAUSE_MS);
+            }
+            return i;
+        }
+        place(listener->worker, fd);
+    }
+    return most;
+}
+
+static void on_readable(h2o_socket_t *sock, const char *error)
+{
+    if (error == NULL)
+        accept_some(sock->data, ACCEPT_MOST);
+}
+
+void gw_listener_open(struct gw_listener *listener, struct gw_worker *worker, int fd)
+{
+    listener->worker = worker;
+    listener->pause.fn = on_pause_end;
+    listener->sock = h2o_evloop_socket_create(
+        gw_loop_h2o(worker->loop), fcntl(fd, F_DUPFD_CLOEXEC, 0), H2O_SOCKET_FLAG_DONT_READ);
+    listener->sock->data = listener;
+    h2o_socket_read_start(listener->sock, on_readable);
+}
+
+void gw_listener_close(struct gw_listener *listener)
+{
+    if (listener->sock == NULL)
+        return;
+    while (accept_some(listener, ACCEPT_MOST) == ACCEPT_MOST)
+        ;
+    gw_timer_stop(listener->worker->loop, &listener->pause);
+    h2o_socket_close(listener->sock);
+    listener->sock = NULL;
+}

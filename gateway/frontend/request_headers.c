@@ -1,0 +1,172 @@
+#include "frontend/request_headers.h"
+
+#include "base/random.h"
+
+/* Values of the table; never dereferenced as anything else. */
+static const enum header_kind {
+    FORWARD,
+    TRACE,
+    REQUEST_ID,
+    CONTENT_TYPE,
+    FORWARDED_FOR,
+    FORWARDED, /* x-forwarded-host and -proto: ours take their place */
+} kinds_of_header[] = {FORWARD, TRACE, REQUEST_ID, CONTENT_TYPE, FORWARDED_FOR, FORWARDED};
+
+static const struct {
+    const char *name;
+    enum header_kind kind;
+} fixed_headers[] = {
+    {"authorization", FORWARD},
+    {"content-type", CONTENT_TYPE},
+    {"x-request-id", REQUEST_ID},
+    {"x-forwarded-for", FORWARDED_FOR},
+    {"x-forwarded-host", FORWARDED},
+    {"x-forwarded-proto", FORWARDED},
+    {"traceparent", TRACE},
+    {"tracestate", TRACE},
+    {"b3", TRACE},
+    {"x-b3-traceid", TRACE},
+    {"x-b3-spanid", TRACE},
+    {"x-b3-parentspanid", TRACE},
+    {"x-b3-sampled", TRACE},
+    {"x-b3-flags", TRACE},
+    {"x-trace-id", TRACE},
+    {"x-span-id", TRACE},
+    {"x-parent-id", TRACE},
+};
+
+/* Longest x-request-id that is taken from a client. */
+#define REQUEST_ID_MAX 128
+
+void gw_header_kinds_init(struct gw_strmap *kinds, const struct gw_config *config)
+{
+    *kinds = (struct gw_strmap){0};
+    for (size_t i = 0; i < sizeof(fixed_headers) / sizeof(*fixed_headers); i++)
+        gw_strmap_add(kinds, gw_slice_str(fixed_headers[i].name),
+                      (void *)&kinds_of_header[fixed_headers[i].kind]);
+    for (size_t i = 0; i < config->forward_headers.count; i++)
+        gw_strmap_add(kinds, gw_slice_str(config->forward_headers.items[i].text),
+                      (void *)&kinds_of_header[FORWARD]);
+}
+
+static bool is_visible(struct gw_slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.base[i] < 0x21 || s.base[i] > 0x7e)
+            return false;
+    }
+    return true;
+}
+
+static struct gw_slice new_request_id(gw_pool *pool)
+{
+    char *id = h2o_mem_alloc_pool(pool, GW_UUID_LENGTH + 1);
+    gw_random_uuid(id);
+    return gw_slice(id, GW_UUID_LENGTH);
+}
+
+static struct gw_slice forwarded_for(gw_pool *pool, struct gw_slice client, struct gw_slice peer)
+{
+    if (client.len == 0)
+        return peer;
+    struct gw_buf value = gw_buf_in_pool(pool);
+    gw_buf_append(&value, client);
+    gw_buf_append(&value, GW_SLICE(", "));
+    gw_buf_append(&value, peer);
+    return gw_buf_slice(&value);
+}
+
+/* Metadata that stand beside the client's: request id, three of x-forwarded, trace. */
+#define OWN_METADATA_MAX (4 + GW_TRACE_INJECT_MAX)
+
+void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
+                             const struct gw_config *config, struct gw_slice remote_addr,
+                             struct gw_request_headers *headers)
+{
+    static const struct gw_slice prefix = {"grpc-metadata-", 14};
+    gw_pool *pool = &req->pool;
+    struct gw_metadatum *items =
+        h2o_mem_alloc_pool(pool, (req->headers.size + OWN_METADATA_MAX) * sizeof(*items));
+    size_t count = 0;
+    struct gw_trace_headers trace_headers = {{0}};
+    struct gw_slice client_forwarded_for = {0};
+
+    headers->content_type = headers->request_id = (struct gw_slice){0};
+    for (size_t i = 0; i < req->headers.size; i++) {
+        const h2o_header_t *h = &req->headers.entries[i];
+        struct gw_slice name = gw_slice(h->name->base, h->name->len);
+        struct gw_slice value = gw_slice(h->value.base, h->value.len);
+        const enum header_kind *kind = gw_strmap_get(kinds, name);
+        if (kind == NULL) {
+            if (gw_slice_starts_with(name, prefix)) {
+                name = gw_slice_from(name, prefix.len);
+                if (gw_metadata_is_allowed(name, value))
+                    items[count++] = (struct gw_metadatum){name, value};
+            }
+            continue;
+        }
+        switch (*kind) {
+        case FORWARD:
+            if (gw_metadata_is_allowed(name, value))
+                items[count++] = (struct gw_metadatum){name, value};
+            break;
+        case TRACE:
+            gw_trace_headers_take(&trace_headers, pool, name, value);
+            break;
+        case REQUEST_ID:
+            if (value.len > 0 && value.len <= REQUEST_ID_MAX && is_visible(value))
+                headers->request_id = value;
+            break;
+        case CONTENT_TYPE:
+            headers->content_type = value;
+            break;
+        case FORWARDED_FOR:
+            if (gw_metadata_is_allowed(name, value))
+                client_forwarded_for = forwarded_for(pool, client_forwarded_for, value);
+            break;
+        case FORWARDED:
+            break;
+        }
+    }
+
+    if (headers->request_id.len == 0)
+        headers->request_id = new_request_id(pool);
+    items[count++] = (struct gw_metadatum){GW_SLICE("x-request-id"), headers->request_id};
+    items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-for"),
+                                           forwarded_for(pool, client_forwarded_for, remote_addr)};
+    struct gw_slice authority = gw_slice(req->input.authority.base, req->input.authority.len);
+    if (authority.len > 0 && is_visible(authority))
+        items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-host"), authority};
+    items[count++] =
+        (struct gw_metadatum){GW_SLICE("x-forwarded-proto"),
+                              gw_slice(req->input.scheme->name.base, req->input.scheme->name.len)};
+
+    headers->trace.trace_id[0] = headers->trace.span_id[0] = '\0';
+    headers->trace.x_trace_id = (struct gw_slice){0};
+    if (config->tracing.propagate != 0) {
+        struct gw_trace_header out[GW_TRACE_INJECT_MAX];
+        gw_trace_begin(&headers->trace, &trace_headers, config->tracing.propagate,
+                       config->tracing.sample);
+        size_t n = gw_trace_inject(&headers->trace, config->tracing.propagate, pool, out);
+        for (size_t i = 0; i < n; i++)
+            items[count++] = (struct gw_metadatum){out[i].name, out[i].value};
+    }
+    headers->metadata = (struct gw_metadata){items, count};
+}
+
+void gw_response_headers_add(h2o_req_t *req, struct gw_slice prefix,
+                             const struct gw_metadata *metadata)
+{
+    for (size_t i = 0; i < metadata->count; i++) {
+        const struct gw_metadatum *m = &metadata->items[i];
+        if (gw_slice_eq(m->name, GW_SLICE("content-type")) ||
+            gw_slice_starts_with(m->name, GW_SLICE("grpc-")))
+            continue;
+        struct gw_buf name = gw_buf_in_pool(&req->pool);
+        gw_buf_append(&name, prefix);
+        gw_buf_append(&name, m->name);
+        struct gw_slice value = gw_pool_dup(&req->pool, m->value);
+        h2o_add_header_by_str(&req->pool, &req->res.headers, name.base, name.len, 0, NULL,
+                              value.base, value.len);
+    }
+}

@@ -1,0 +1,35 @@
+/* What a request's headers mean to the gateway: what goes on as metadata, the trace, the request
+ * id. */
+#ifndef GW_FRONTEND_REQUEST_HEADERS_H
+#define GW_FRONTEND_REQUEST_HEADERS_H
+
+#include <h2o.h>
+
+#include "base/strmap.h"
+#include "config/config.h"
+#include "grpc/metadata.h"
+#include "trace/trace.h"
+
+/* Fills the table of header names that mean something: the fixed ones and config->forward_headers.
+ */
+void gw_header_kinds_init(struct gw_strmap *kinds, const struct gw_config *config);
+
+struct gw_request_headers {
+    struct gw_slice content_type;
+    struct gw_slice request_id;  /* the client's, or a new one */
+    struct gw_trace trace;       /* empty where tracing is off */
+    struct gw_metadata metadata; /* what goes upstream; in the pool */
+};
+
+/* Reads the headers of `req` in one pass. `headers` must not move afterwards. remote_addr: the
+ * peer's address without port. */
+void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
+                             const struct gw_config *config, struct gw_slice remote_addr,
+                             struct gw_request_headers *headers);
+
+/* Adds an answer's metadata to the response's headers, as grpc-metadata-NAME or grpc-trailer-NAME
+ * (`prefix`). */
+void gw_response_headers_add(h2o_req_t *req, struct gw_slice prefix,
+                             const struct gw_metadata *metadata);
+
+#endif

@@ -1,0 +1,132 @@
+#include "frontend/worker.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+#include "frontend/connection.h"
+#include "frontend/exchange.h"
+#include "frontend/listener.h"
+
+#define SWEEP_MS 1000
+#define DRAIN_SWEEP_MS 20
+
+static int close_if_idle(h2o_req_t *req, void *arg)
+{
+    (void)arg;
+    /* No request line has been read of it. The client sees an idle connection end, as it may at any
+     * time. */
+    h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
+    if (req->version == 0 && sock->input->size == 0)
+        shutdown(h2o_socket_get_fd(sock), SHUT_RDWR);
+    return 0;
+}
+
+static int close_any(h2o_req_t *req, void *arg)
+{
+    (void)arg;
+    shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RDWR);
+    return 0;
+}
+
+static void foreach_request(struct gw_worker *worker, int (*fn)(h2o_req_t *, void *))
+{
+    worker->frontend->h2o.http1.callbacks.foreach_request(&worker->h2o, fn, NULL);
+}
+
+static void on_sweep(struct gw_timer *timer)
+{
+    struct gw_worker *worker = H2O_STRUCT_FROM_MEMBER(struct gw_worker, sweep, timer);
+    uint64_t now = gw_loop_now_ms(worker->loop);
+    gw_exchange_sweep(&worker->h2o, worker->frontend->config->limits.request_timeout_ms);
+    gw_gauge_set(worker->shard, worker->frontend->open_connections,
+                 (int64_t)__atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED));
+    if (worker->draining) {
+        foreach_request(worker, close_if_idle);
+        if (__atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED) == 0 ||
+            now >= worker->drain_deadline_ms) {
+            gw_loop_stop(worker->loop);
+            return;
+        }
+    }
+    gw_timer_start(worker->loop, timer, now + (worker->draining ? DRAIN_SWEEP_MS : SWEEP_MS));
+}
+
+static void on_drain(struct gw_message *message)
+{
+    struct gw_worker *worker = H2O_STRUCT_FROM_MEMBER(struct gw_worker, drain_message, message);
+    worker->draining = true;
+    worker->drain_deadline_ms += gw_loop_now_ms(worker->loop);
+    for (size_t i = 0; i < worker->frontend->config->listener_count; i++)
+        gw_listener_close(&worker->listeners[i]);
+    h2o_context_request_shutdown(&worker->h2o);
+    on_sweep(&worker->sweep);
+}
+
+static void close_all(struct gw_worker *worker)
+{
+    for (size_t i = 0; i < worker->frontend->config->listener_count; i++)
+        gw_listener_close(&worker->listeners[i]);
+    foreach_request(worker, close_any);
+    /* libh2o sees the ends of the connections in the next turns; answers to what was under way fail
+     * to be written. */
+    for (int i = 0; i < 100 && __atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED) > 0;
+         i++)
+        gw_loop_turn(worker->loop, 1);
+}
+
+/* On the control thread. */
+static void on_end(struct gw_message *message)
+{
+    struct gw_worker *worker = H2O_STRUCT_FROM_MEMBER(struct gw_worker, end_message, message);
+    worker->frontend->ended_workers++;
+}
+
+static void *run(void *arg)
+{
+    struct gw_worker *worker = arg;
+    struct gw_frontend *frontend = worker->frontend;
+    h2o_context_init(&worker->h2o, gw_loop_h2o(worker->loop), &frontend->h2o);
+    if (frontend->access_log != NULL)
+        worker->access_log =
+            gw_access_log_writer_create(frontend->access_log, worker->loop, worker->shard);
+    worker->upstreams =
+        gw_upstreams_create(frontend->upstream_set, worker->loop, worker->shard, worker->index);
+    worker->listeners = gw_alloc(frontend->config->listener_count * sizeof(*worker->listeners));
+    for (size_t i = 0; i < frontend->config->listener_count; i++)
+        gw_listener_open(&worker->listeners[i], worker, frontend->listen_fds[i]);
+    worker->sweep.fn = on_sweep;
+    gw_timer_start(worker->loop, &worker->sweep, gw_loop_now_ms(worker->loop) + SWEEP_MS);
+
+    gw_loop_run(worker->loop);
+
+    gw_timer_stop(worker->loop, &worker->sweep);
+    gw_upstreams_destroy(worker->upstreams); /* answers what waits with 503 */
+    close_all(worker);
+    gw_access_log_writer_destroy(worker->access_log);
+    free(worker->listeners);
+    h2o_context_dispose(&worker->h2o);
+    worker->end_message.fn = on_end;
+    gw_loop_post(frontend->control_loop, &worker->end_message);
+    return NULL;
+}
+
+void gw_worker_start(struct gw_worker *worker)
+{
+    worker->loop = gw_loop_create();
+    worker->shard = gw_metrics_shard(worker->frontend->metrics, worker->index);
+    pthread_create(&worker->thread, NULL, run, worker);
+}
+
+void gw_worker_drain(struct gw_worker *worker, uint64_t timeout_ms)
+{
+    worker->drain_deadline_ms = timeout_ms;
+    worker->drain_message.fn = on_drain;
+    gw_loop_post(worker->loop, &worker->drain_message);
+}
+
+void gw_worker_join(struct gw_worker *worker)
+{
+    pthread_join(worker->thread, NULL);
+    gw_loop_destroy(worker->loop);
+}

@@ -1,0 +1,243 @@
+#include "grpc/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "grpc/server_connection.h"
+
+#define ACCEPTS_PER_TURN 32
+/* Out of file descriptors, accept would fail, and wake us, over and over. */
+#define ACCEPT_PAUSE_MS 100
+#define SWEEP_MS 1000
+
+struct listener {
+    struct gw_grpc_server *server;
+    h2o_socket_t *socket;
+    h2o_linklist_t link;
+    struct gw_timer pause;
+};
+
+/* --- set-up --- */
+
+static void fill_in(struct gw_server_limits *limits)
+{
+    if (limits->max_message_bytes == 0)
+        limits->max_message_bytes = 4 << 20;
+    if (limits->max_concurrent_streams == 0)
+        limits->max_concurrent_streams = 1000;
+    if (limits->max_header_bytes == 0)
+        limits->max_header_bytes = 64 << 10;
+    if (limits->max_header_count == 0)
+        limits->max_header_count = 200;
+    if (limits->max_connections == 0)
+        limits->max_connections = 10000;
+}
+
+static void on_sweep(struct gw_timer *timer);
+static void on_shutdown_timeout(struct gw_timer *timer);
+static void on_shutdown_done(struct gw_task *task);
+
+struct gw_grpc_server *gw_grpc_server_create(struct gw_loop *loop,
+                                             const struct gw_grpc_server_options *options)
+{
+    struct gw_grpc_server *server = gw_alloc(sizeof(*server));
+    server->loop = loop;
+    server->options = *options;
+    fill_in(&server->options.limits);
+    h2o_mem_init_pool(&server->pool);
+    h2o_linklist_init_anchor(&server->listeners);
+    h2o_linklist_init_anchor(&server->connections);
+    server->sweep.fn = on_sweep;
+    server->shutdown.timer.fn = on_shutdown_timeout;
+    server->shutdown.done.fn = on_shutdown_done;
+    gw_server_connection_setup(server);
+    return server;
+}
+
+gw_pool *gw_grpc_server_pool(struct gw_grpc_server *server)
+{
+    return &server->pool;
+}
+
+bool gw_grpc_server_add(struct gw_grpc_server *server, const struct gw_server_method *method)
+{
+    if (gw_strmap_get(&server->methods, method->path) != NULL)
+        return false;
+    struct gw_server_method *copy = h2o_mem_alloc_pool(&server->pool, sizeof(*copy));
+    *copy = *method;
+    gw_strmap_add(&server->methods, copy->path, copy);
+    const char *slash = memrchr(copy->path.base, '/', copy->path.len);
+    gw_strmap_add(&server->services,
+                  gw_slice(copy->path.base + 1, (size_t)(slash - copy->path.base) - 1), copy);
+    return true;
+}
+
+/* --- accepting --- */
+
+static void on_accept(h2o_socket_t *socket, const char *error);
+
+static bool is_full(const struct gw_grpc_server *server)
+{
+    return server->connection_count >= server->options.limits.max_connections;
+}
+
+static void resume(struct listener *listener)
+{
+    if (!is_full(listener->server) && !gw_timer_is_running(&listener->pause) &&
+        !h2o_socket_is_reading(listener->socket))
+        h2o_socket_read_start(listener->socket, on_accept);
+}
+
+static void on_pause_end(struct gw_timer *timer)
+{
+    resume(H2O_STRUCT_FROM_MEMBER(struct listener, pause, timer));
+}
+
+static struct gw_server_connection *accept_one(struct listener *listener)
+{
+    struct gw_grpc_server *server = listener->server;
+    h2o_socket_t *socket = is_full(server) ? NULL : h2o_evloop_socket_accept(listener->socket);
+    if (socket == NULL)
+        return NULL;
+    if (server->connection_count++ == 0)
+        gw_timer_start(server->loop, &server->sweep, gw_clock_ms() + SWEEP_MS);
+    return gw_server_connection_create(server, socket);
+}
+
+static void on_accept(h2o_socket_t *socket, const char *error)
+{
+    struct listener *listener = socket->data;
+    if (error != NULL)
+        return;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        if (accept_one(listener) != NULL)
+            continue;
+        if (is_full(listener->server)) {
+            h2o_socket_read_stop(socket); /* until one is gone */
+        } else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
+            h2o_socket_read_stop(socket);
+            gw_timer_start(listener->server->loop, &listener->pause,
+                           gw_clock_ms() + ACCEPT_PAUSE_MS);
+        }
+        return;
+    }
+}
+
+void gw_grpc_server_listen(struct gw_grpc_server *server, int fd)
+{
+    struct listener *listener = gw_alloc(sizeof(*listener));
+    listener->server = server;
+    listener->pause.fn = on_pause_end;
+    listener->socket =
+        h2o_evloop_socket_create(gw_loop_h2o(server->loop), fd, H2O_SOCKET_FLAG_DONT_READ);
+    listener->socket->data = listener;
+    h2o_linklist_insert(&server->listeners, &listener->link);
+    resume(listener);
+}
+
+static void listener_destroy(struct listener *listener)
+{
+    gw_timer_stop(listener->server->loop, &listener->pause);
+    h2o_linklist_unlink(&listener->link);
+    h2o_socket_close(listener->socket);
+    free(listener);
+}
+
+/* --- connections --- */
+
+static struct gw_server_connection *connection_at(h2o_linklist_t *link)
+{
+    return H2O_STRUCT_FROM_MEMBER(struct gw_server_connection, link, link);
+}
+
+static void close_all(struct gw_grpc_server *server)
+{
+    while (!h2o_linklist_is_empty(&server->connections))
+        gw_server_connection_destroy(connection_at(server->connections.next));
+}
+
+static void on_sweep(struct gw_timer *timer)
+{
+    struct gw_grpc_server *server = H2O_STRUCT_FROM_MEMBER(struct gw_grpc_server, sweep, timer);
+    uint64_t now_ms = gw_clock_ms();
+    gw_timer_start(server->loop, timer, now_ms + SWEEP_MS);
+    for (h2o_linklist_t *at = server->connections.next, *next; at != &server->connections;
+         at = next) {
+        next = at->next;
+        struct gw_server_connection *c = connection_at(at);
+        if (c->expires_ms != 0 && c->expires_ms <= now_ms)
+            gw_server_connection_destroy(c);
+    }
+}
+
+void gw_grpc_server_connection_gone(struct gw_grpc_server *server)
+{
+    server->connection_count--;
+    if (server->connection_count == 0) {
+        gw_timer_stop(server->loop, &server->sweep);
+        if (server->shutdown.begun)
+            gw_loop_defer(server->loop, &server->shutdown.done);
+    }
+    for (h2o_linklist_t *at = server->listeners.next; at != &server->listeners; at = at->next)
+        resume(H2O_STRUCT_FROM_MEMBER(struct listener, link, at));
+}
+
+/* --- the end --- */
+
+static void stop_accepting(struct gw_grpc_server *server)
+{
+    while (!h2o_linklist_is_empty(&server->listeners)) {
+        struct listener *listener =
+            H2O_STRUCT_FROM_MEMBER(struct listener, link, server->listeners.next);
+        /* Whoever waits to be accepted has, for all it knows, a connection. */
+        while (accept_one(listener) != NULL)
+            ;
+        listener_destroy(listener);
+    }
+}
+
+static void on_shutdown_timeout(struct gw_timer *timer)
+{
+    close_all(H2O_STRUCT_FROM_MEMBER(struct gw_grpc_server, shutdown.timer, timer));
+}
+
+static void on_shutdown_done(struct gw_task *task)
+{
+    struct gw_grpc_server *server =
+        H2O_STRUCT_FROM_MEMBER(struct gw_grpc_server, shutdown.done, task);
+    gw_timer_stop(server->loop, &server->shutdown.timer);
+    server->shutdown.on_done(server->shutdown.arg);
+}
+
+void gw_grpc_server_shutdown(struct gw_grpc_server *server, uint64_t timeout_ms,
+                             void (*on_done)(void *arg), void *arg)
+{
+    server->shutdown.begun = true;
+    server->shutdown.on_done = on_done;
+    server->shutdown.arg = arg;
+    stop_accepting(server);
+    for (h2o_linklist_t *at = server->connections.next; at != &server->connections; at = at->next)
+        gw_server_connection_drain(connection_at(at));
+    gw_timer_start(server->loop, &server->shutdown.timer, gw_clock_ms() + timeout_ms);
+    if (server->connection_count == 0)
+        gw_loop_defer(server->loop, &server->shutdown.done);
+}
+
+void gw_grpc_server_destroy(struct gw_grpc_server *server)
+{
+    if (server == NULL)
+        return;
+    while (!h2o_linklist_is_empty(&server->listeners))
+        listener_destroy(H2O_STRUCT_FROM_MEMBER(struct listener, link, server->listeners.next));
+    close_all(server);
+    gw_timer_stop(server->loop, &server->sweep);
+    gw_timer_stop(server->loop, &server->shutdown.timer);
+    gw_task_cancel(server->loop, &server->shutdown.done);
+    nghttp2_session_callbacks_del(server->callbacks);
+    nghttp2_option_del(server->session_options);
+    gw_strmap_dispose(&server->methods);
+    gw_strmap_dispose(&server->services);
+    h2o_mem_clear_pool(&server->pool);
+    free(server);
+}

@@ -1,0 +1,239 @@
+/* The command line. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "config/config.h"
+#include "frontend/gateway.h"
+#include "runtime/snapshot.h"
+
+/* Exit statuses. */
+enum { EXIT_FAULT = 1, EXIT_USAGE = 2 };
+
+/* Most that --body takes. */
+#define BODY_MAX (64u << 20)
+
+static const char help[] =
+    "usage: sluice [COMMAND] [OPTIONS]\n"
+    "\n"
+    "An API gateway: REST calls become gRPC calls to balanced backends.\n"
+    "\n"
+    "commands:\n"
+    "  run                 serve until SIGTERM or SIGINT (the default)\n"
+    "  check               read the configuration and everything it names, say FILE: ok or what is "
+    "wrong\n"
+    "  routes              print METHOD, TEMPLATE, GRPC METHOD and UPSTREAM of every route, "
+    "tab-separated\n"
+    "  explain 'GET /v1/users/7?x=1'\n"
+    "                      print the route, gRPC method, upstream and message that a request would "
+    "become,\n"
+    "                      or the error that its client would get\n"
+    "  version             print the version\n"
+    "\n"
+    "options:\n"
+    "  -c, --config FILE   the configuration; default conf/${ENVIRONMENT:-development}.yaml\n"
+    "  -b, --body FILE     explain: the request's body; - is standard input\n"
+    "  -t, --content-type TYPE\n"
+    "                      explain: the body's type; default application/json\n"
+    "  -h, --help          print this\n"
+    "\n"
+    "signals: TERM and INT drain and stop, a second one stops at once; USR1 opens the access log "
+    "again.\n"
+    "exit status: 0 done, 1 something is wrong (the reason is on standard error), 2 wrong usage.\n";
+
+struct options {
+    const char *config;
+    const char *body;
+    const char *content_type;
+    const char *request;
+};
+
+struct loaded {
+    struct gw_config *config;
+    struct gw_snapshot *snapshot;
+};
+
+static int usage(const char *format, const char *what)
+{
+    fprintf(stderr, "sluice: ");
+    fprintf(stderr, format, what);
+    fprintf(stderr, "\ntry: sluice --help\n");
+    return EXIT_USAGE;
+}
+
+static int load(const struct options *options, struct loaded *ret_loaded)
+{
+    struct gw_diagnostics errors = {0};
+    struct loaded loaded = {.config = gw_config_load(options->config, &errors)};
+    if (loaded.config != NULL)
+        loaded.snapshot = gw_snapshot_create(loaded.config, &errors);
+    if (loaded.snapshot == NULL) {
+        gw_diagnostics_print(&errors, stderr);
+        gw_config_destroy(loaded.config);
+    }
+    gw_diagnostics_dispose(&errors);
+    *ret_loaded = loaded;
+    return loaded.snapshot != NULL ? 0 : EXIT_FAULT;
+}
+
+static void unload(struct loaded *loaded)
+{
+    gw_snapshot_destroy(loaded->snapshot);
+    gw_config_destroy(loaded->config);
+}
+
+static int command_run(const struct options *options, struct loaded *loaded)
+{
+    (void)options;
+    struct gw_error error;
+    if (gw_gateway_run(loaded->snapshot, SLUICE_VERSION, &error) == 0)
+        return 0;
+    fprintf(stderr, "sluice: %s\n", error.message);
+    return EXIT_FAULT;
+}
+
+static int command_check(const struct options *options, struct loaded *loaded)
+{
+    (void)loaded;
+    printf("%s: ok\n", options->config);
+    return 0;
+}
+
+static int command_routes(const struct options *options, struct loaded *loaded)
+{
+    (void)options;
+    struct gw_buf out = GW_BUF_HEAP;
+    gw_snapshot_print_routes(loaded->snapshot, &out);
+    fwrite(out.base, 1, out.len, stdout);
+    gw_buf_dispose(&out);
+    return 0;
+}
+
+static int read_body(const char *path, struct gw_buf *out)
+{
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    if (f == NULL) {
+        fprintf(stderr, "sluice: %s: %s\n", path, strerror(errno));
+        return -1;
+    }
+    size_t n;
+    do {
+        n = fread(gw_buf_reserve(out, 65536), 1, 65536, f);
+        out->len += n;
+    } while (n > 0 && out->len <= BODY_MAX);
+    int failed = ferror(f) ? -1 : 0;
+    if (f != stdin)
+        fclose(f);
+    if (failed)
+        fprintf(stderr, "sluice: %s: cannot be read\n", path);
+    return failed;
+}
+
+static int command_explain(const struct options *options, struct loaded *loaded)
+{
+    struct gw_buf body = GW_BUF_HEAP, out = GW_BUF_HEAP;
+    struct gw_error error;
+    int status = EXIT_FAULT;
+    if (options->body == NULL || read_body(options->body, &body) == 0) {
+        int outcome = gw_snapshot_explain(loaded->snapshot, gw_slice_str(options->request),
+                                          gw_slice_str(options->content_type), gw_buf_slice(&body),
+                                          &out, &error);
+        if (outcome < 0) {
+            status = usage("%s", error.message);
+        } else {
+            fwrite(out.base, 1, out.len, stdout);
+            status = outcome == 0 ? 0 : EXIT_FAULT;
+        }
+    }
+    gw_buf_dispose(&body);
+    gw_buf_dispose(&out);
+    return status;
+}
+
+static const struct command {
+    const char *name;
+    int (*run)(const struct options *options, struct loaded *loaded);
+    const char *argument; /* NULL: takes none */
+} commands[] = {
+    {"run", command_run, NULL},
+    {"check", command_check, NULL},
+    {"routes", command_routes, NULL},
+    {"explain", command_explain, "'METHOD /PATH'"},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"body", required_argument, NULL, 'b'},
+        {"content-type", required_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
+    };
+    struct options options = {0};
+    int letter;
+    while ((letter = getopt_long(argc, argv, "c:b:t:h", long_options, NULL)) != -1) {
+        switch (letter) {
+        case 'c':
+            options.config = optarg;
+            break;
+        case 'b':
+            options.body = optarg;
+            break;
+        case 't':
+            options.content_type = optarg;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return 0;
+        case 'V':
+            printf("sluice %s\n", SLUICE_VERSION);
+            return 0;
+        default:
+            return fputs("try: sluice --help\n", stderr), EXIT_USAGE;
+        }
+    }
+
+    const char *name = optind < argc ? argv[optind++] : "run";
+    if (strcmp(name, "version") == 0) {
+        printf("sluice %s\n", SLUICE_VERSION);
+        return 0;
+    }
+    const struct command *command = find_command(name);
+    if (command == NULL)
+        return usage("no command is named %s", name);
+    if (command->argument != NULL && optind == argc)
+        return usage("what is to be explained? give %s", command->argument);
+    if (command->argument != NULL)
+        options.request = argv[optind++];
+    if (optind < argc)
+        return usage("%s is one argument too many", argv[optind]);
+
+    char default_config[512];
+    if (options.config == NULL) {
+        const char *environment = getenv("ENVIRONMENT");
+        snprintf(default_config, sizeof(default_config), "conf/%s.yaml",
+                 environment && *environment ? environment : "development");
+        options.config = default_config;
+    }
+    struct loaded loaded;
+    int status = load(&options, &loaded);
+    if (status != 0)
+        return status;
+    status = command->run(&options, &loaded);
+    unload(&loaded);
+    return status;
+}

@@ -1,0 +1,374 @@
+#include "upstream/endpoint.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/random.h"
+
+/* Addresses of a host name that one attempt goes through. */
+#define ADDRESSES_MAX 8
+
+struct connection {
+    struct gw_endpoint *endpoint;
+    struct gw_grpc_client *client; /* NULL: the name is being looked up */
+    struct gw_resolve *resolve;
+    struct gw_timer idle;
+    uint64_t last_used_ms;
+    bool was_ready, draining;
+    struct sockaddr_storage addresses[ADDRESSES_MAX];
+    socklen_t address_lengths[ADDRESSES_MAX];
+    size_t address_count, next_address;
+    h2o_linklist_t link;
+};
+
+struct gw_endpoint {
+    struct gw_endpoint_options options;
+    h2o_linklist_t connections; /* of struct connection */
+    uint32_t connection_count;  /* without the draining ones */
+    uint32_t connecting_count;
+    h2o_linklist_t waiters;
+    struct gw_timer retry;
+    double backoff_ms; /* 0: the last attempt succeeded */
+    bool failing, closing;
+    char last_error[160];
+    int last_status;
+};
+
+static void connect_next_address(struct connection *c);
+
+static struct connection *connection_of(h2o_linklist_t *link)
+{
+    return H2O_STRUCT_FROM_MEMBER(struct connection, link, link);
+}
+
+static void set_failing(struct gw_endpoint *endpoint, bool failing)
+{
+    if (endpoint->failing == failing)
+        return;
+    endpoint->failing = failing;
+    gw_gauge_set(endpoint->options.shard, endpoint->options.metrics->up, !failing);
+    endpoint->options.on_change(endpoint->options.arg, endpoint);
+}
+
+static void tell(struct gw_waiter *waiter, struct gw_grpc_client *client, const char *reason)
+{
+    gw_waiter_cancel(waiter);
+    waiter->ready(waiter, client, reason);
+}
+
+/* The ready connection with the fewest calls, if any has room. */
+static struct connection *find_room(struct gw_endpoint *endpoint)
+{
+    struct connection *best = NULL;
+    uint32_t best_calls = UINT32_MAX;
+    for (h2o_linklist_t *l = endpoint->connections.next; l != &endpoint->connections; l = l->next) {
+        struct connection *c = connection_of(l);
+        if (c->client == NULL || gw_grpc_client_state(c->client) != GW_CLIENT_READY)
+            continue;
+        uint32_t calls = gw_grpc_client_call_count(c->client);
+        if (calls < best_calls && calls < gw_grpc_client_call_limit(c->client)) {
+            best = c;
+            best_calls = calls;
+        }
+    }
+    return best;
+}
+
+static void serve_waiters(struct gw_endpoint *endpoint)
+{
+    while (!h2o_linklist_is_empty(&endpoint->waiters)) {
+        struct connection *c = find_room(endpoint);
+        if (c == NULL)
+            return;
+        c->last_used_ms = gw_loop_now_ms(endpoint->options.loop);
+        tell(H2O_STRUCT_FROM_MEMBER(struct gw_waiter, link, endpoint->waiters.next), c->client,
+             NULL);
+    }
+}
+
+static void fail_waiters(struct gw_endpoint *endpoint, const char *reason)
+{
+    /* Those that come while we tell are for the next attempt. */
+    h2o_linklist_t list;
+    h2o_linklist_init_anchor(&list);
+    h2o_linklist_insert_list(&list, &endpoint->waiters);
+    while (!h2o_linklist_is_empty(&list))
+        tell(H2O_STRUCT_FROM_MEMBER(struct gw_waiter, link, list.next), NULL, reason);
+}
+
+/* --- one connection --- */
+
+static void connection_free(struct connection *c)
+{
+    struct gw_endpoint *endpoint = c->endpoint;
+    if (c->resolve != NULL)
+        gw_resolve_cancel(c->resolve);
+    gw_timer_stop(endpoint->options.loop, &c->idle);
+    if (c->was_ready)
+        gw_gauge_add(endpoint->options.shard, endpoint->options.metrics->connections, -1);
+    h2o_linklist_unlink(&c->link);
+    struct gw_grpc_client *client = c->client;
+    free(c);
+    gw_grpc_client_destroy(client);
+}
+
+static void schedule_retry(struct gw_endpoint *endpoint)
+{
+    if (endpoint->closing || gw_timer_is_running(&endpoint->retry))
+        return;
+    endpoint->backoff_ms =
+        endpoint->backoff_ms == 0 ? GW_BACKOFF_FIRST_MS : endpoint->backoff_ms * GW_BACKOFF_FACTOR;
+    if (endpoint->backoff_ms > GW_BACKOFF_MOST_MS)
+        endpoint->backoff_ms = GW_BACKOFF_MOST_MS;
+    double spread = 0.8 + 0.4 * gw_random_below(1001) / 1000.0;
+    gw_timer_start(endpoint->options.loop, &endpoint->retry,
+                   gw_loop_now_ms(endpoint->options.loop) +
+                       (uint64_t)(endpoint->backoff_ms * spread));
+}
+
+static void note_error(struct gw_endpoint *endpoint, const char *reason, int http_status)
+{
+    endpoint->last_status = http_status;
+    snprintf(endpoint->last_error, sizeof(endpoint->last_error), "%s", reason);
+}
+
+/* An attempt has run out of addresses; the reason was noted. */
+static void attempt_failed(struct connection *c)
+{
+    struct gw_endpoint *endpoint = c->endpoint;
+    endpoint->connecting_count--;
+    endpoint->connection_count--;
+    connection_free(c);
+    if (endpoint->closing)
+        return;
+    schedule_retry(endpoint);
+    if (endpoint->connection_count > endpoint->connecting_count)
+        return; /* one is ready, if full */
+    set_failing(endpoint, true);
+    fail_waiters(endpoint, endpoint->last_error);
+}
+
+static void open_connection(struct gw_endpoint *endpoint);
+
+/* A connection that was ready is gone or going: keep the number that the configuration wants. */
+static void replace(struct gw_endpoint *endpoint)
+{
+    if (endpoint->closing || gw_timer_is_running(&endpoint->retry))
+        return;
+    if (endpoint->connection_count < endpoint->options.pool->initial_size ||
+        (endpoint->connection_count == 0 && !h2o_linklist_is_empty(&endpoint->waiters)))
+        open_connection(endpoint);
+}
+
+static void on_client_change(void *arg, struct gw_grpc_client *client, const char *reason)
+{
+    struct connection *c = arg;
+    struct gw_endpoint *endpoint = c->endpoint;
+    if (c->client == NULL)
+        return; /* is being replaced or freed */
+    switch (gw_grpc_client_state(client)) {
+    case GW_CLIENT_CONNECTING:
+        break;
+    case GW_CLIENT_READY:
+        if (!c->was_ready) {
+            c->was_ready = true;
+            c->last_used_ms = gw_loop_now_ms(endpoint->options.loop);
+            gw_timer_start(endpoint->options.loop, &c->idle,
+                           c->last_used_ms + endpoint->options.pool->idle_timeout_ms);
+            gw_gauge_add(endpoint->options.shard, endpoint->options.metrics->connections, 1);
+            endpoint->connecting_count--;
+            endpoint->backoff_ms = 0;
+            gw_timer_stop(endpoint->options.loop, &endpoint->retry);
+            set_failing(endpoint, false);
+        }
+        serve_waiters(endpoint);
+        break;
+    case GW_CLIENT_DRAINING:
+        if (c->was_ready && !c->draining) {
+            c->draining = true;
+            gw_timer_stop(endpoint->options.loop, &c->idle);
+            endpoint->connection_count--;
+            replace(endpoint);
+        }
+        break;
+    case GW_CLIENT_CLOSED:
+        note_error(endpoint, reason, gw_grpc_client_closed_status(client));
+        if (!c->was_ready) {
+            connect_next_address(c);
+            break;
+        }
+        if (!c->draining)
+            endpoint->connection_count--;
+        connection_free(c);
+        replace(endpoint);
+        break;
+    }
+}
+
+static void connect_next_address(struct connection *c)
+{
+    struct gw_endpoint *endpoint = c->endpoint;
+    struct gw_grpc_client *old = c->client;
+    c->client = NULL;
+    gw_grpc_client_destroy(old);
+    if (c->next_address == c->address_count) {
+        attempt_failed(c);
+        return;
+    }
+    size_t i = c->next_address++;
+    struct gw_grpc_client_options options = {
+        .connect_timeout_ms = endpoint->options.pool->connect_timeout_ms,
+        .on_change = on_client_change,
+        .arg = c,
+    };
+    c->client =
+        gw_grpc_client_create(endpoint->options.loop, (const struct sockaddr *)&c->addresses[i],
+                              c->address_lengths[i], &options);
+}
+
+static void on_resolved(void *arg, const char *error, const struct addrinfo *addresses)
+{
+    struct connection *c = arg;
+    c->resolve = NULL;
+    for (const struct addrinfo *a = addresses; a != NULL && c->address_count < ADDRESSES_MAX;
+         a = a->ai_next) {
+        memcpy(&c->addresses[c->address_count], a->ai_addr, a->ai_addrlen);
+        c->address_lengths[c->address_count++] = a->ai_addrlen;
+    }
+    if (c->address_count == 0)
+        note_error(c->endpoint, error != NULL ? error : "the name has no address", 503);
+    connect_next_address(c);
+}
+
+static bool parse_numeric(struct connection *c, const struct gw_config_endpoint *config)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&c->addresses[0];
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&c->addresses[0];
+    if (inet_pton(AF_INET, config->host.base, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(config->port);
+        c->address_lengths[0] = sizeof(*v4);
+    } else if (inet_pton(AF_INET6, config->host.base, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(config->port);
+        c->address_lengths[0] = sizeof(*v6);
+    } else {
+        return false;
+    }
+    c->address_count = 1;
+    return true;
+}
+
+static void on_idle(struct gw_timer *timer)
+{
+    struct connection *c = H2O_STRUCT_FROM_MEMBER(struct connection, idle, timer);
+    struct gw_endpoint *endpoint = c->endpoint;
+    uint64_t now = gw_loop_now_ms(endpoint->options.loop);
+    if (gw_grpc_client_call_count(c->client) > 0)
+        c->last_used_ms = now;
+    uint64_t due = c->last_used_ms + endpoint->options.pool->idle_timeout_ms;
+    if (due > now) {
+        gw_timer_start(endpoint->options.loop, timer, due);
+        return;
+    }
+    endpoint->connection_count--;
+    connection_free(c);
+}
+
+static void open_connection(struct gw_endpoint *endpoint)
+{
+    const struct gw_config_endpoint *config = endpoint->options.config;
+    struct connection *c = gw_alloc(sizeof(*c));
+    c->endpoint = endpoint;
+    c->idle.fn = on_idle;
+    h2o_linklist_insert(&endpoint->connections, &c->link);
+    endpoint->connection_count++;
+    endpoint->connecting_count++;
+    if (parse_numeric(c, config)) {
+        connect_next_address(c);
+    } else {
+        char port[8];
+        int n = snprintf(port, sizeof(port), "%u", config->port);
+        c->resolve = gw_resolve_start(endpoint->options.loop, config->host,
+                                      gw_slice(port, (size_t)n), on_resolved, c);
+    }
+}
+
+/* --- the endpoint --- */
+
+static void on_retry(struct gw_timer *timer)
+{
+    struct gw_endpoint *endpoint = H2O_STRUCT_FROM_MEMBER(struct gw_endpoint, retry, timer);
+    if (endpoint->connecting_count == 0)
+        open_connection(endpoint);
+}
+
+struct gw_endpoint *gw_endpoint_create(const struct gw_endpoint_options *options)
+{
+    struct gw_endpoint *endpoint = gw_alloc(sizeof(*endpoint));
+    endpoint->options = *options;
+    endpoint->retry.fn = on_retry;
+    h2o_linklist_init_anchor(&endpoint->connections);
+    h2o_linklist_init_anchor(&endpoint->waiters);
+    gw_gauge_set(options->shard, options->metrics->up, 1);
+    for (uint32_t i = 0; i < options->pool->initial_size; i++)
+        open_connection(endpoint);
+    return endpoint;
+}
+
+void gw_endpoint_destroy(struct gw_endpoint *endpoint)
+{
+    if (endpoint == NULL)
+        return;
+    endpoint->closing = true;
+    gw_timer_stop(endpoint->options.loop, &endpoint->retry);
+    fail_waiters(endpoint, "shutting down");
+    while (!h2o_linklist_is_empty(&endpoint->connections))
+        connection_free(connection_of(endpoint->connections.next));
+    free(endpoint);
+}
+
+bool gw_endpoint_is_failing(const struct gw_endpoint *endpoint)
+{
+    return endpoint->failing;
+}
+
+const char *gw_endpoint_last_error(const struct gw_endpoint *endpoint)
+{
+    return endpoint->last_error;
+}
+
+int gw_endpoint_last_status(const struct gw_endpoint *endpoint)
+{
+    return endpoint->last_status;
+}
+
+struct gw_grpc_client *gw_endpoint_acquire(struct gw_endpoint *endpoint, struct gw_waiter *waiter)
+{
+    struct connection *c = find_room(endpoint);
+    if (c != NULL) {
+        c->last_used_ms = gw_loop_now_ms(endpoint->options.loop);
+        return c->client;
+    }
+    h2o_linklist_insert(&endpoint->waiters, &waiter->link);
+    if (endpoint->connecting_count == 0 &&
+        endpoint->connection_count < endpoint->options.pool->max_size)
+        open_connection(endpoint);
+    return NULL;
+}
+
+void gw_waiter_cancel(struct gw_waiter *waiter)
+{
+    if (h2o_linklist_is_linked(&waiter->link))
+        h2o_linklist_unlink(&waiter->link);
+}
+
+void gw_endpoint_release(struct gw_endpoint *endpoint)
+{
+    if (!h2o_linklist_is_empty(&endpoint->waiters))
+        serve_waiters(endpoint);
+}
