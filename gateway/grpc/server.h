@@ -42,7 +42,9 @@ void gw_grpc_server_listen(struct gw_grpc_server *server, int fd);
 void gw_grpc_server_shutdown(struct gw_grpc_server *server, uint64_t timeout_ms,
                              void (*on_done)(void *arg), void *arg);
 
-/* How a method is served, on bytes. All callbacks get the `arg` of registration. */
+/* How a method is served, on bytes. All callbacks get the `arg` of registration; none runs from
+ * within a gw_server_call_ function. While more than 64 KiB of answers wait, no further request
+ * message is delivered and the client's window is not given back. */
 struct gw_server_method {
     struct gw_slice path; /* "/user.v1.UserService/GetUser"; borrowed for the server's life */
     bool client_streaming, server_streaming;
@@ -74,7 +76,7 @@ uint64_t gw_server_call_deadline(const struct gw_server_call *call);
 gw_pool *gw_server_call_pool(struct gw_server_call *call);
 void **gw_server_call_data(struct gw_server_call *call); /* the handler's own pointer */
 
-/* Copied; before the first write, else ignored. */
+/* Copied. Ignored after the first write or finish, and where gw_metadata_is_allowed says no. */
 void gw_server_call_add_header(struct gw_server_call *call, struct gw_slice name,
                                struct gw_slice value);
 void gw_server_call_add_trailer(struct gw_server_call *call, struct gw_slice name,

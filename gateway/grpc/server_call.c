@@ -54,6 +54,8 @@ static void tell_closed(struct gw_server_call *call)
 
 void gw_server_call_destroy(struct gw_server_call *call)
 {
+    if (call == NULL)
+        return;
     /* Before the handler hears of it, so that nothing it does meets this call again. */
     h2o_linklist_unlink(&call->link);
     if (h2o_linklist_is_linked(&call->writable))

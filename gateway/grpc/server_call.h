@@ -57,7 +57,7 @@ struct gw_server_call {
 
 struct gw_server_call *gw_server_call_create(struct gw_server_connection *connection,
                                              int32_t stream_id);
-/* Tells the handler, unless it knows; frees. */
+/* Tells the handler, unless it knows; frees. NULL is allowed. */
 void gw_server_call_destroy(struct gw_server_call *call);
 
 /* --- what arrives, in this order --- */

@@ -4,10 +4,11 @@
  *     static void get_user(struct gw_rpc *rpc, const ProtobufCMessage *request) {
  *         User__V1__GetUserResponse response = USER__V1__GET_USER_RESPONSE__INIT;
  *         ...
- *         gw_rpc_reply(rpc, &response.base);        or  gw_rpc_fail(rpc, GW_NOT_FOUND, "user not
- * found");
+ *         gw_rpc_reply(rpc, &response.base);
+ *         or  gw_rpc_fail(rpc, GW_NOT_FOUND, "user not found");
  *     }
- */
+ *
+ * Requests must not be of recursive types: protobuf-c unpacks them without a limit on depth. */
 #ifndef GW_GRPC_SERVICE_H
 #define GW_GRPC_SERVICE_H
 
@@ -17,6 +18,7 @@
 
 struct gw_rpc; /* one call of a registered method */
 
+/* The request lives as long as the call. */
 typedef void (*gw_rpc_handler)(struct gw_rpc *rpc, const ProtobufCMessage *request);
 
 struct gw_rpc_method {

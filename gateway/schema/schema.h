@@ -131,10 +131,11 @@ struct gw_schema_source {
     const char *name;      /* for messages, e.g. the file's path */
 };
 
-/* Links all sets; the same file in several sets must be the same. NULL on error: bytes that are not
- * a descriptor set, a type or imported file that is missing (named), a name defined twice, an
- * unsound descriptor (field number out of range or used twice, map entry of the wrong shape,
- * nesting deeper than 100, ...). */
+/* Links all sets; the same file in several sets must be the same (but for comments, and of
+ * protobuf's own google/protobuf/ the first counts). NULL on error: bytes that are not a descriptor
+ * set, a type or imported file that is missing (named), a name defined twice, an unsound descriptor
+ * (field number out of range or used twice, map entry of the wrong shape, nesting deeper than 100,
+ * ...). */
 struct gw_schema *gw_schema_load(const struct gw_schema_source *sources, size_t count,
                                  struct gw_error *error);
 void gw_schema_destroy(struct gw_schema *schema);

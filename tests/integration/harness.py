@@ -1,0 +1,594 @@
+"""What integration tests stand on: real binaries on free ports, and an independent other side.
+
+A test is a function `test_...(t)` in a test_*.py; `t` is a Context. What it starts ends with it: a
+process gets SIGTERM and must then exit 0, which also makes every test a leak check in a sanitizer
+build.
+"""
+
+import collections
+import http.client
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+from concurrent import futures
+
+import grpc
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+STOP_TIMEOUT = 20
+
+
+class Failure(AssertionError):
+    """A test's expectation that did not hold."""
+
+
+def expect(condition, message):
+    if not condition:
+        raise Failure(message() if callable(message) else message)
+
+
+def expect_equal(found, expected, what="value"):
+    expect(found == expected, lambda: f"{what}: expected {expected!r}, found {found!r}")
+
+
+def expect_within(found, low, high, what="value"):
+    expect(low <= found <= high, lambda: f"{what}: expected {low} to {high}, found {found}")
+
+
+def wait_for(what, probe, timeout=10.0, pause=0.02):
+    """Calls `probe` until it gives something true, and returns that."""
+    end = time.monotonic() + timeout
+    while True:
+        result = probe()
+        if result:
+            return result
+        expect(time.monotonic() < end, f"waited {timeout} s for {what}")
+        time.sleep(pause)
+
+
+_ports_given = set()
+
+
+def free_port():
+    """Below the range from which the kernel gives ports to clients, so that none takes it meanwhile."""
+    while True:
+        port = random.randrange(20000, 32000)
+        if port in _ports_given:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _ports_given.add(port)
+        return port
+
+
+def is_listening(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    except OSError:
+        return False
+
+
+# --- protocol buffers ---
+
+
+class Protos:
+    """Message classes and methods of a descriptor set, by full name."""
+
+    def __init__(self, descriptor_set):
+        self.bytes = descriptor_set
+        self.pool = descriptor_pool.DescriptorPool()
+        for file in descriptor_pb2.FileDescriptorSet.FromString(descriptor_set).file:
+            self.pool.Add(file)
+        self._factory = message_factory.MessageFactory(self.pool)
+
+    def type(self, name):
+        return self._factory.GetPrototype(self.pool.FindMessageTypeByName(name))
+
+    def method(self, name):
+        """ "user.v1.UserService/GetUser" to its request and response classes."""
+        service, method = name.split("/")
+        found = self.pool.FindServiceByName(service).FindMethodByName(method)
+        return self._factory.GetPrototype(found.input_type), self._factory.GetPrototype(found.output_type)
+
+    def new(self, name, **fields):
+        return self.type(name)(**fields)
+
+
+def compile_protos(include, files):
+    """The descriptor set that protoc makes of `files`, paths within the folders `include`."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = os.path.join(folder, "set.binpb")
+        command = ["protoc", "--include_imports", "--descriptor_set_out=" + target]
+        command += ["-I" + path for path in include] + files
+        subprocess.run(command, check=True)
+        with open(target, "rb") as file:
+            return file.read()
+
+
+# --- HTTP ---
+
+
+class Response:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def header(self, name):
+        """The value, several of them joined, or None."""
+        values = [value for key, value in self.headers if key.lower() == name.lower()]
+        return ", ".join(values) if values else None
+
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return f"{self.status} {self.headers} {self.body!r}"
+
+
+def request_on(connection, method, path, body=None, headers=()):
+    """One exchange on an http.client.HTTPConnection. A body that is not bytes or str goes as JSON."""
+    if body is not None and not isinstance(body, (bytes, str)):
+        body = json.dumps(body)
+    if isinstance(body, str):
+        body = body.encode()
+    headers = list(headers.items() if isinstance(headers, dict) else headers)
+    if body is not None and not any(name.lower() == "content-type" for name, _ in headers):
+        headers.append(("Content-Type", "application/json"))
+    connection.putrequest(method, path)
+    for name, value in headers:
+        connection.putheader(name, value)
+    if body is not None:
+        connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body)
+    response = connection.getresponse()
+    return Response(response.status, response.getheaders(), response.read())
+
+
+def http_request(port, method, path, body=None, headers=(), timeout=15):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        return request_on(connection, method, path, body, headers)
+    finally:
+        connection.close()
+
+
+def http_raw(port, data, timeout=10):
+    """Sends bytes as they are and parses the first answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
+        connection.sendall(data)
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        return Response(response.status, response.getheaders(), response.read())
+
+
+def expect_error(response, status, code, *message_parts):
+    """The one error form."""
+    expect_equal(response.status, status, f"status of {response}")
+    expect_equal((response.header("content-type") or "").split(";")[0], "application/json", "content type")
+    body = response.json()
+    expect_equal(sorted(body), ["code", "details", "message"], "fields of the error")
+    expect_equal(body["code"], code, f"code of {body}")
+    for part in message_parts:
+        expect(part in body["message"], f"expected {part!r} in {body['message']!r}")
+    return body
+
+
+METRIC_LINE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$")
+METRIC_LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"(?:,|$)')
+
+
+class Metrics:
+    """Prometheus text, parsed strictly."""
+
+    def __init__(self, text):
+        self.samples, self.types = {}, {}
+        for line in text.splitlines():
+            if line.startswith("# TYPE "):
+                _, _, name, kind = line.split(" ")
+                self.types[name] = kind
+            elif line and not line.startswith("#"):
+                match = METRIC_LINE.match(line)
+                expect(match, f"not a sample: {line!r}")
+                name, labels, value = match.groups()
+                pairs = METRIC_LABEL.findall(labels or "")
+                expect_equal(METRIC_LABEL.sub("", labels or ""), "", f"rest of the labels in {line!r}")
+                key = (name, frozenset(pairs))
+                expect(key not in self.samples, f"twice: {line!r}")
+                self.samples[key] = float(value)
+
+    def value(self, name, **labels):
+        """0 where the series is absent, as counters are before their first event."""
+        return self.samples.get((name, frozenset(labels.items())), 0.0)
+
+    def sum(self, name, **labels):
+        """Over all series that have these labels, among others."""
+        wanted = set(labels.items())
+        return sum(v for (n, have), v in self.samples.items() if n == name and wanted <= have)
+
+    def series(self, name):
+        return [dict(labels) for (n, labels) in self.samples if n == name]
+
+
+# --- gRPC backends ---
+
+
+class Backend:
+    """A grpcio server: methods by name, each a function of request and context."""
+
+    def __init__(self, protos, port=None, threads=16):
+        self.port = port or free_port()
+        self.calls = collections.Counter()  # by method
+        self.peers = collections.Counter()  # by the address that a connection comes from
+        self._protos, self._lock = protos, threading.Lock()
+        self._handlers = {}
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(threads),
+            options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)],
+        )
+        self._server.add_generic_rpc_handlers([self])
+        bound = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        expect_equal(bound, self.port, "port of the backend")
+        self._server.start()
+
+    def on(self, method, function):
+        request, _ = self._protos.method(method)
+
+        def serve(message, context):
+            with self._lock:
+                self.calls[method] += 1
+                self.peers[context.peer()] += 1
+            return function(message, context)
+
+        self._handlers["/" + method] = grpc.unary_unary_rpc_method_handler(
+            serve, request.FromString, lambda answer: answer.SerializeToString()
+        )
+        return self
+
+    def service(self, details):  # of grpc.GenericRpcHandler
+        return self._handlers.get(details.method)
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def stop(self):
+        self._server.stop(0).wait()
+
+
+grpc.GenericRpcHandler.register(Backend)
+
+
+FRAME_DATA, FRAME_HEADERS, FRAME_RST, FRAME_SETTINGS, FRAME_PING, FRAME_GOAWAY = 0, 1, 3, 4, 6, 7
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+
+
+class RawBackend:
+    """A TCP server that does what a decent backend would not. `serve(connection)` gets each socket in
+    a thread of its own; what it raises on a closed connection is ignored."""
+
+    def __init__(self, serve):
+        self._serve, self._open = serve, []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.connections = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(connection)
+            threading.Thread(target=self._run, args=[connection], daemon=True).start()
+
+    def _run(self, connection):
+        try:
+            self._serve(connection)
+        except OSError:
+            pass
+        finally:
+            connection.close()
+
+    def stop(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._open:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def receive(connection, count):
+    data = b""
+    while len(data) < count:
+        more = connection.recv(count - len(data))
+        if not more:
+            raise ConnectionError("closed")
+        data += more
+    return data
+
+
+def http2_backend(on_frame):
+    """A RawBackend that speaks just enough HTTP/2 to be sent calls; on_frame(connection, kind, flags,
+    stream, payload) sees every frame that is not SETTINGS or PING."""
+
+    def serve(connection):
+        expect_equal(receive(connection, len(PREFACE)), PREFACE, "preface")
+        connection.sendall(frame(FRAME_SETTINGS, 0, 0))
+        while True:
+            head = receive(connection, 9)
+            length = int.from_bytes(head[:3], "big")
+            kind, flags, stream = struct.unpack(">BBI", head[3:])
+            payload = receive(connection, length)
+            if kind == FRAME_SETTINGS and not flags & 1:
+                connection.sendall(frame(FRAME_SETTINGS, 1, 0))
+            elif kind == FRAME_PING and not flags & 1:
+                connection.sendall(frame(FRAME_PING, 1, 0, payload))
+            elif kind not in (FRAME_SETTINGS, FRAME_PING):
+                on_frame(connection, kind, flags, stream, payload)
+
+    return RawBackend(serve)
+
+
+# --- processes ---
+
+
+class Process:
+    def __init__(self, name, command, log, env=None, cwd=None):
+        self.name, self.log = name, log
+        with open(log, "ab") as output:
+            self._popen = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, cwd=cwd
+            )
+        self.pid = self._popen.pid
+        self.killed = False
+
+    def output(self):
+        with open(self.log, errors="replace") as file:
+            return file.read()
+
+    def is_running(self):
+        return self._popen.poll() is None
+
+    def signal(self, number):
+        self._popen.send_signal(number)
+
+    def wait(self, timeout=STOP_TIMEOUT):
+        return self._popen.wait(timeout)
+
+    def kill(self):
+        """kill -9, on purpose."""
+        self.killed = True
+        self._popen.kill()
+        self._popen.wait()
+
+    def stop(self):
+        """SIGTERM; the exit status must be 0, whenever the process has ended."""
+        if self.killed:
+            return
+        if self.is_running():
+            self.signal(signal.SIGTERM)
+        try:
+            status = self.wait()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise Failure(f"{self.name} did not stop within {STOP_TIMEOUT} s of SIGTERM") from None
+        expect_equal(status, 0, f"exit status of {self.name}")
+
+
+class Service(Process):
+    """One of ours."""
+
+    def __init__(self, t, name, db=None, port=None, health_port=None, options=()):
+        self.port, self.health_port = port or free_port(), health_port or free_port()
+        self.db = db or os.path.join(t.folder, name + ".db")
+        command = [os.path.join(t.build, "services", name), "--port", str(self.port)]
+        command += ["--health-port", str(self.health_port), "--db", self.db, *options]
+        super().__init__(name, command, os.path.join(t.folder, f"{name}-{self.port}.log"))
+        wait_for(f"{name} to listen", lambda: not self.is_running() or is_listening(self.health_port))
+        expect(self.is_running(), lambda: f"{name} ended: {self.output()}")
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+
+class Gateway(Process):
+    def __init__(self, t, config, env=None):
+        self.port, self.admin_port = free_port(), free_port()
+        self.config = t.write("gateway.yaml", t.expand(config, PORT=self.port, ADMIN=self.admin_port))
+        command = [t.sluice, "run", "-c", self.config]
+        super().__init__(
+            "sluice", command, os.path.join(t.folder, f"sluice-{self.port}.log"), {**os.environ, **(env or {})}
+        )
+        wait_for("sluice to be ready", lambda: not self.is_running() or self.is_ready())
+        expect(self.is_running(), lambda: f"sluice ended: {self.output()}")
+
+    def is_ready(self):
+        try:
+            return self.admin("/ready").status == 200
+        except OSError:
+            return False
+
+    def request(self, method, path, body=None, headers=(), timeout=15):
+        return http_request(self.port, method, path, body, headers, timeout)
+
+    def get(self, path, headers=()):
+        return self.request("GET", path, None, headers)
+
+    def post(self, path, body, headers=()):
+        return self.request("POST", path, body, headers)
+
+    def raw(self, data):
+        return http_raw(self.port, data)
+
+    def admin(self, path):
+        return http_request(self.admin_port, "GET", path, timeout=5)
+
+    def metrics(self):
+        return Metrics(self.admin("/metrics").body.decode())
+
+    def access_log(self):
+        """The JSON lines of standard output."""
+        return [json.loads(line) for line in self.output().splitlines() if line.startswith("{")]
+
+
+# --- what a test gets ---
+
+
+class Stub:
+    """Calls a service by method name and fields: stub("GetUser", id="7")."""
+
+    def __init__(self, protos, channel, service):
+        self._protos, self._channel, self._service = protos, channel, service
+
+    def __call__(self, method, timeout=10, metadata=(), **fields):
+        request, response = self._protos.method(f"{self._service}/{method}")
+        call = self._channel.unary_unary(
+            f"/{self._service}/{method}", request.SerializeToString, response.FromString
+        )
+        return call(request(**fields), timeout=timeout, metadata=metadata)
+
+    def fails(self, status, method, **fields):
+        """Expects that status; returns the error with its parsed details in `details`."""
+        try:
+            answer = self(method, **fields)
+        except grpc.RpcError as error:
+            expect_equal(error.code(), status, f"status ({error.details()})")
+            return Refusal(self._protos, error)
+        raise Failure(f"{method}({fields}): expected {status}, found the answer {answer}")
+
+
+class Refusal:
+    def __init__(self, protos, error):
+        self.message = error.details()
+        packed = dict(error.trailing_metadata()).get("grpc-status-details-bin")
+        self.details = []
+        if packed is not None:
+            status = protos.type("google.rpc.Status").FromString(packed)
+            expect_equal(status.code, error.code().value[0], "code in the details")
+            expect_equal(status.message, self.message, "message in the details")
+            self.details = [unpack(protos, detail) for detail in status.details]
+
+
+def unpack(protos, any_message):
+    return protos.type(any_message.type_url.split("/")[-1]).FromString(any_message.value)
+
+
+class Context:
+    """A test's folder and what it has started."""
+
+    def __init__(self, build, source, protos):
+        self.build, self.source, self.protos = build, source, protos
+        self.sluice = os.path.join(build, "gateway", "sluice")
+        self.folder = tempfile.mkdtemp(prefix="sluice-test-")
+        self._started, self._channels = [], []
+
+    def write(self, name, content):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def expand(self, text, **values):
+        """Replaces @NAME@ by the value; @SET@ is the path of this project's descriptor set."""
+        values.setdefault("SET", os.path.join(self.folder, "services.binpb"))
+        if values["SET"].startswith(self.folder) and not os.path.exists(values["SET"]):
+            self.write("services.binpb", self.protos.bytes)
+        return re.sub(r"@([A-Z][A-Z0-9_]*)@", lambda match: str(values[match.group(1)]), text)
+
+    def run(self, *args, env=None):
+        """Runs `sluice ARGS...` to its end."""
+        return subprocess.run(
+            [self.sluice, *args],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            cwd=self.folder,
+            env={**os.environ, **(env or {})},
+        )
+
+    def started(self, thing):
+        self._started.append(thing)
+        return thing
+
+    def process(self, name, command):
+        return self.started(Process(name, command, os.path.join(self.folder, name + ".log")))
+
+    def service(self, name, **options):
+        return self.started(Service(self, name, **options))
+
+    def gateway(self, config, env=None, **values):
+        return self.started(Gateway(self, self.expand_known(config, values), env))
+
+    def expand_known(self, config, values):
+        """@NAME@ of the test's own values; the gateway fills in its ports."""
+        values = {**values, "PORT": "@PORT@", "ADMIN": "@ADMIN@"}
+        return self.expand(config, **values)
+
+    def backend(self, methods=None, **options):
+        backend = self.started(Backend(self.protos, **options))
+        for name, function in (methods or {}).items():
+            backend.on(name, function)
+        return backend
+
+    def raw_backend(self, serve):
+        return self.started(RawBackend(serve))
+
+    def http2_backend(self, on_frame):
+        return self.started(http2_backend(on_frame))
+
+    def channel(self, port):
+        channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)])
+        self._channels.append(channel)
+        return channel
+
+    def stub(self, port, service):
+        return Stub(self.protos, self.channel(port), service)
+
+    def logs(self):
+        """What the processes wrote, for a failed test."""
+        parts = [
+            f"--- {thing.name} ---\n{thing.output()[-4000:]}" for thing in self._started if isinstance(thing, Process)
+        ]
+        return "\n".join(parts)
+
+    def close(self):
+        """Stops everything, the last started first; raises the first failure once all is done."""
+        failure = None
+        for channel in self._channels:
+            channel.close()
+        for thing in reversed(self._started):
+            try:
+                thing.stop()
+            except Exception as error:  # pylint: disable=broad-except
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
