@@ -60,8 +60,9 @@ static int bind_variables(struct gw_binding *b, struct gw_error *error)
     b->variables = gw_alloc(b->template.variable_count * sizeof(*b->variables));
     for (size_t i = 0; i < b->template.variable_count; i++) {
         if (bind_variable(b, i, error) != 0)
-            return gw_error_prefix(error, "path variable \"%.*s\": ",
-                                   GW_SLICE_ARG(b->template.variables[i].field_path));
+            return gw_error_prefix(
+                error, "path variable \"%.*s\": ",
+                GW_SLICE_ARG(gw_name_shown(b->template.variables[i].field_path)));
     }
     return 0;
 }
@@ -93,13 +94,13 @@ static int parse_template(struct gw_binding *b, struct gw_slice path, struct gw_
 {
     if (gw_template_parse(&b->template, path, error) == 0)
         return 0;
-    return gw_error_prefix(error, "path template \"%.*s\", character %zu: ", GW_SLICE_ARG(path),
-                           error ? error->position + 1 : 0);
+    return gw_error_prefix(error, "path template \"%.*s\", character %zu: ",
+                           GW_SLICE_ARG(gw_name_shown(path)), error ? error->position + 1 : 0);
 }
 
 /* 0, or -1 and the part that is wrong. */
-static int bind(struct gw_binding *b, const struct gw_http_rule *rule, enum gw_rule_part *ret_part,
-                struct gw_error *error)
+static int bind_rule(struct gw_binding *b, const struct gw_http_rule *rule,
+                     enum gw_rule_part *ret_part, struct gw_error *error)
 {
     enum gw_rule_part part = GW_RULE_PATH;
     int failed = parse_template(b, rule->path, error);
@@ -130,7 +131,7 @@ struct gw_binding *gw_binding_create(const struct gw_schema *schema, const struc
     b->method = method;
     b->json = *json;
     b->http_method = gw_slice(gw_strdup(rule->method), rule->method.len);
-    if (bind(b, rule, ret_part, error) != 0) {
+    if (bind_rule(b, rule, ret_part, error) != 0) {
         gw_binding_destroy(b);
         return NULL;
     }

@@ -2,9 +2,6 @@
 
 #include "base/nearest.h"
 
-/* Names that a client makes up are cut to this in messages. */
-#define NAME_SHOWN_MAX 100
-
 static int unknown_field(const struct gw_message_type *type, struct gw_slice name,
                          struct gw_error *error)
 {
@@ -15,10 +12,8 @@ static int unknown_field(const struct gw_message_type *type, struct gw_slice nam
         gw_nearest_offer(&search, type->fields[i].name);
         gw_nearest_offer(&search, type->fields[i].json_name);
     }
-    if (name.len > NAME_SHOWN_MAX)
-        name.len = NAME_SHOWN_MAX;
     return gw_error_set(error, GW_INVALID_ARGUMENT, GW_NO_POSITION, "%.*s has no field \"%.*s\"%s",
-                        GW_SLICE_ARG(type->full_name), GW_SLICE_ARG(name),
+                        GW_SLICE_ARG(type->full_name), GW_SLICE_ARG(gw_name_shown(name)),
                         gw_nearest_hint(&search, hint, sizeof(hint)));
 }
 

@@ -15,6 +15,12 @@ int gw_field_path_resolve(const struct gw_message_type *type, struct gw_slice do
 const struct gw_field *gw_field_find(const struct gw_message_type *type, struct gw_slice name,
                                      struct gw_error *error);
 
+/* A name for an error message: what is very long is cut. */
+static inline struct gw_slice gw_name_shown(struct gw_slice name)
+{
+    return gw_slice(name.base, name.len < 100 ? name.len : 100);
+}
+
 /* At how many fields two paths begin the same. */
 size_t gw_field_path_common(const struct gw_field_path *a, const struct gw_field_path *b);
 
