@@ -329,6 +329,15 @@ static char *put_decimal(char *to, struct decimal d)
     return to + count - before;
 }
 
+/* Readers that take "-0" for an integer lose its sign. */
+static char *put_zero(char *to, bool is_negative)
+{
+    const char *zero = is_negative ? "0.0" : "0";
+    size_t length = is_negative ? 3 : 1;
+    memcpy(to, zero, length);
+    return to + length;
+}
+
 char *gw_number_put_double(char *to, double value)
 {
     uint64_t bits;
@@ -337,10 +346,8 @@ char *gw_number_put_double(char *to, double value)
         *to++ = '-';
     uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
     int exponent = (int)(bits >> 52 & 0x7ff);
-    if (exponent == 0 && fraction == 0) {
-        *to++ = '0';
-        return to;
-    }
+    if (exponent == 0 && fraction == 0)
+        return put_zero(to, bits >> 63 != 0);
     if (exponent == 0)
         return put_decimal(to, shortest(fraction, -1074, false));
     return put_decimal(
@@ -355,10 +362,8 @@ char *gw_number_put_float(char *to, float value)
         *to++ = '-';
     uint32_t fraction = bits & ((1u << 23) - 1);
     int exponent = (int)(bits >> 23 & 0xff);
-    if (exponent == 0 && fraction == 0) {
-        *to++ = '0';
-        return to;
-    }
+    if (exponent == 0 && fraction == 0)
+        return put_zero(to, bits >> 31 != 0);
     if (exponent == 0)
         return put_decimal(to, shortest(fraction, -149, false));
     return put_decimal(

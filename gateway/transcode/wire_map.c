@@ -104,8 +104,10 @@ bool gw_map_keys_add(struct gw_map_keys *keys, gw_pool *pool, const struct gw_fi
         keys->few[keys->count++] = key;
         return false;
     }
-    for (size_t i = 0; keys->many.count == 0 && i < keys->count; i++)
-        add_to_many(keys, keys->few[i]);
+    if (keys->many.count == 0) {
+        for (size_t i = 0; i < keys->count; i++)
+            add_to_many(keys, keys->few[i]);
+    }
     struct gw_slice key = gw_map_entry_key(map, entry, &number);
     if (key.base == (char *)&number)
         key = gw_pool_dup(pool, key);
