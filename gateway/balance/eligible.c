@@ -7,7 +7,7 @@
 #include "base/random.h"
 
 void gw_eligible_set(struct gw_eligible *e, const struct gw_balancer_endpoint *endpoints,
-                     size_t count)
+                     size_t count, bool with_weights)
 {
     free(e->items);
     *e =
@@ -16,12 +16,10 @@ void gw_eligible_set(struct gw_eligible *e, const struct gw_balancer_endpoint *e
         assert(endpoints[i].weight > 0);
         if (!endpoints[i].is_eligible)
             continue;
+        uint32_t weight = with_weights ? endpoints[i].weight : 1;
         /* A random start, or the retries of all workers would march in step. */
-        e->items[e->count++] = (struct gw_eligible_item){
-            .endpoint = (uint32_t)i,
-            .weight = endpoints[i].weight,
-            .retry_credit = gw_random_below(endpoints[i].weight),
-        };
+        int64_t credit = (int64_t)gw_random_below(GW_CREDIT_UNIT) * weight;
+        e->items[e->count++] = (struct gw_eligible_item){(uint32_t)i, weight, credit};
     }
 }
 
@@ -60,8 +58,9 @@ int gw_eligible_pick_retry(struct gw_eligible *e, const struct gw_pick *pick)
         struct gw_eligible_item *item = &e->items[i];
         if (gw_pick_was_tried(pick, item->endpoint))
             continue;
-        item->retry_credit += item->weight;
-        total += item->weight;
+        int64_t earned = (int64_t)item->weight * GW_CREDIT_UNIT;
+        item->retry_credit += earned;
+        total += earned;
         if (best == NULL || item->retry_credit > best->retry_credit)
             best = item;
     }

@@ -9,10 +9,12 @@
 
 #include "balance/balancer.h"
 
+#define GW_CREDIT_UNIT 1024
+
 struct gw_eligible_item {
     uint32_t endpoint;
     uint32_t weight;
-    int64_t retry_credit;
+    int64_t retry_credit; /* in GW_CREDIT_UNITs of weight */
 };
 
 /* Zero-initialised is empty. */
@@ -22,9 +24,9 @@ struct gw_eligible {
     size_t endpoint_count; /* eligible or not */
 };
 
-/* Fills it anew. */
+/* Fills it anew; without weights all are 1. */
 void gw_eligible_set(struct gw_eligible *e, const struct gw_balancer_endpoint *endpoints,
-                     size_t count);
+                     size_t count, bool with_weights);
 void gw_eligible_dispose(struct gw_eligible *e);
 
 /* The item of `endpoint`, or of the first eligible one behind it, going round; 0 if there is none.

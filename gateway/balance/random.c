@@ -18,7 +18,7 @@ static struct gw_balancer *create(const struct gw_balancer_endpoint *endpoints, 
     (void)worker, (void)worker_count;
     struct random *self = gw_alloc(sizeof(*self));
     self->super.ops = &gw_random;
-    gw_eligible_set(&self->eligible, endpoints, count);
+    gw_eligible_set(&self->eligible, endpoints, count, false);
     return &self->super;
 }
 
@@ -49,7 +49,7 @@ static int pick(struct gw_balancer *super, const struct gw_pick *pick)
 static void endpoints_changed(struct gw_balancer *super,
                               const struct gw_balancer_endpoint *endpoints, size_t count)
 {
-    gw_eligible_set(&((struct random *)super)->eligible, endpoints, count);
+    gw_eligible_set(&((struct random *)super)->eligible, endpoints, count, false);
 }
 
 static void destroy(struct gw_balancer *super)

@@ -17,9 +17,7 @@ static void set_endpoints(struct round_robin *self, const struct gw_balancer_end
                           size_t count)
 {
     struct gw_eligible *e = &self->eligible;
-    gw_eligible_set(e, endpoints, count);
-    for (size_t i = 0; i < e->count; i++)
-        e->items[i].weight = 1;
+    gw_eligible_set(e, endpoints, count, false);
     self->next = gw_eligible_from(e, self->endpoint);
 }
 

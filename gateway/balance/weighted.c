@@ -162,7 +162,7 @@ static void start_member(struct weighted *self, uint32_t member, int64_t total_w
 static void start_schedule(struct weighted *self, const struct gw_balancer_endpoint *endpoints,
                            size_t count)
 {
-    gw_eligible_set(&self->eligible, endpoints, count);
+    gw_eligible_set(&self->eligible, endpoints, count, true);
     size_t n = self->eligible.count;
     int64_t total_weight = 0;
     for (size_t i = 0; i < n; i++)

@@ -113,18 +113,7 @@ static bool is_forward_header(struct gw_slice text)
 static const struct gw_form forward_header_form = {
     is_forward_header, "a lower-case header name that is not hop-by-hop and not grpc-*"};
 
-/* --- readers of this file's own --- */
-
-static void read_workers(struct gw_reader *r, const struct gw_key *key,
-                         const struct gw_yaml_node *value, void *base)
-{
-    bool is_number = value->kind == GW_YAML_SCALAR && isdigit((unsigned char)value->text.base[0]);
-    if (is_number)
-        gw_read_number(r, key, value, base);
-    else if (value->kind != GW_YAML_SCALAR || !gw_slice_eq(value->text, GW_SLICE("auto")))
-        gw_reader_mismatch(r, key, value, "auto or a number of threads from %u to %u",
-                           (unsigned)key->min, (unsigned)key->max);
-}
+/* --- how keys go together --- */
 
 static void check_endpoint(struct gw_reader *r, const struct gw_yaml_node *mapping, void *base)
 {
@@ -236,7 +225,7 @@ static void check_config(struct gw_reader *r, const struct gw_yaml_node *mapping
     }
     if (config->route_count > 0 && gw_yaml_get(mapping, GW_SLICE("schema")) == NULL)
         gw_diagnostics_add(r->errors, config->routes[0].place,
-                           "routes without `schema`, expected `descriptor_sets` there that define "
+                           "routes without `schema`, expected its `descriptor_sets` to define "
                            "their methods");
 }
 
@@ -384,7 +373,7 @@ static const struct gw_key config_keys[] = {
     {"listen", gw_read_blocks, AT(listeners), .required = true, .block = &listener_block, .min = 1,
      .count_offset = AT(listener_count)},
     {"admin", gw_read_block, .block = &admin_block},
-    {"workers", read_workers, AT(workers), .min = 1, .max = 256},
+    {"workers", gw_read_number, AT(workers), .min = 1, .max = 256, .zero = "auto"},
     {"limits", gw_read_block, AT(limits), "{}", .block = &limits_block},
     {"schema", gw_read_block, .block = &schema_block},
     {"upstreams", gw_read_blocks, AT(upstreams), .block = &upstream_block,

@@ -91,10 +91,16 @@ void gw_read_number(struct gw_reader *r, const struct gw_key *key, const struct 
                     void *base)
 {
     uint64_t n;
-    if (is_plain(value) && parse_number(value->text, &n) == 0 && n >= key->min && n <= key->max)
+    bool is_zero =
+        key->zero != NULL && is_text(value) && gw_slice_eq(value->text, gw_slice_str(key->zero));
+    if (is_zero)
+        *(uint32_t *)((char *)base + key->offset) = 0;
+    else if (is_plain(value) && parse_number(value->text, &n) == 0 && n >= key->min &&
+             n <= key->max)
         *(uint32_t *)((char *)base + key->offset) = (uint32_t)n;
     else
-        gw_reader_mismatch(r, key, value, "a whole number from %u to %u", (unsigned)key->min,
+        gw_reader_mismatch(r, key, value, "%s%sa whole number from %u to %u",
+                           key->zero ? key->zero : "", key->zero ? " or " : "", (unsigned)key->min,
                            (unsigned)key->max);
 }
 
@@ -103,12 +109,12 @@ void gw_read_duration(struct gw_reader *r, const struct gw_key *key,
 {
     uint64_t ms;
     char min[GW_UNIT_TEXT], max[GW_UNIT_TEXT];
-    if (is_text(value) && gw_duration_parse(value->text, &ms) == 0 && ms >= key->min &&
+    if (is_text(value) && gw_unit_duration_parse(value->text, &ms) == 0 && ms >= key->min &&
         ms <= key->max)
         *(uint64_t *)((char *)base + key->offset) = ms;
     else
         gw_reader_mismatch(r, key, value,
-                           "a duration from %s to %s, written like 500ms, 5s, 2m, 1h",
+                           "a duration from %s to %s, written like 500ms, 5s, 2m or 1h",
                            gw_duration_format(min, key->min), gw_duration_format(max, key->max));
 }
 
@@ -117,7 +123,7 @@ void gw_read_size(struct gw_reader *r, const struct gw_key *key, const struct gw
 {
     uint64_t bytes;
     char min[GW_UNIT_TEXT], max[GW_UNIT_TEXT];
-    if (is_text(value) && gw_size_parse(value->text, &bytes) == 0 && bytes >= key->min &&
+    if (is_text(value) && gw_unit_size_parse(value->text, &bytes) == 0 && bytes >= key->min &&
         bytes <= key->max)
         *(uint64_t *)((char *)base + key->offset) = bytes;
     else
@@ -355,7 +361,7 @@ void gw_read_blocks(struct gw_reader *r, const struct gw_key *key, const struct 
         if (e->value->kind == GW_YAML_MAPPING)
             read_mapping(r, key->block, e->value, items + size * count++);
         else
-            gw_reader_mismatch(r, key, e->value, "%s as a mapping", key->block->title);
+            gw_reader_mismatch(r, key, e->value, "a mapping for %s", key->block->title);
     }
     *(void **)((char *)base + key->offset) = items;
     *(size_t *)((char *)base + key->count_offset) = count;

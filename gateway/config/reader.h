@@ -40,6 +40,7 @@ struct gw_key {
     bool required;
     /* What a reader below says that it uses. */
     uint64_t min, max;
+    const char *zero; /* a word for 0, or NULL */
     size_t count_offset;
     const struct gw_form *form;
     const struct gw_block *block;
@@ -58,7 +59,7 @@ struct gw_block {
     void (*check)(struct gw_reader *r, const struct gw_yaml_node *mapping, void *base);
 };
 
-/* uint32_t; min, max. */
+/* uint32_t; min, max, zero. */
 void gw_read_number(struct gw_reader *r, const struct gw_key *key, const struct gw_yaml_node *value,
                     void *base);
 /* uint64_t, milliseconds; min, max. */

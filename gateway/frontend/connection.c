@@ -10,6 +10,7 @@
 static void on_close(void *data)
 {
     struct gw_connection *connection = data;
+    gw_task_cancel(connection->worker->loop, &connection->http1.next);
     __atomic_fetch_sub(&connection->worker->connection_count, 1, __ATOMIC_RELAXED);
     __atomic_fetch_sub(&connection->worker->frontend->total_connections, 1, __ATOMIC_RELAXED);
     free(connection);
@@ -38,16 +39,88 @@ static void name_peer(struct gw_connection *connection, int fd)
     connection->remote_length = text != NULL ? strlen(text) : 0;
 }
 
+/* --- request heads ---
+ *
+ * libh2o reads a connection by a callback of its own. While a head is expected, ours stands in
+ * front of it, and lets libh2o see the head when it is whole and sound. A head that is refused is
+ * replaced by a short one, so that libh2o makes a request of it, which our handler answers with the
+ * fault.
+ *
+ * libh2o takes its callback back after each answer; the task http1.next puts ours in front again.
+ * In between it may find a whole request among the bytes that are there already: that one is
+ * checked when it reaches our handler, where its head still stands at the beginning of the socket's
+ * input. */
+
+static enum gw_http1_outcome check_head(struct gw_connection *connection)
+{
+    const struct gw_config_limits *limits = &connection->worker->frontend->config->limits;
+    h2o_buffer_t *input = connection->sock->input;
+    return gw_http1_head_check(gw_slice(input->bytes, input->size), &connection->http1.scanned,
+                               &(struct gw_http1_limits){.header_count = limits->header_count,
+                                                         .header_bytes = limits->header_bytes},
+                               &connection->http1.fault);
+}
+
+static void replace_input(h2o_socket_t *sock)
+{
+    static const char stand_in[] = "REFUSED / HTTP/1.0\r\n\r\n";
+    h2o_buffer_consume(&sock->input, sock->input->size);
+    h2o_iovec_t room = h2o_buffer_reserve(&sock->input, sizeof(stand_in) - 1);
+    memcpy(room.base, stand_in, sizeof(stand_in) - 1);
+    sock->input->size = sizeof(stand_in) - 1;
+}
+
+static void on_head_bytes(h2o_socket_t *sock, const char *error)
+{
+    struct gw_connection *connection = sock->on_close.data;
+    if (error == NULL && !connection->http1.is_head_checked) {
+        enum gw_http1_outcome outcome = check_head(connection);
+        if (outcome == GW_HTTP1_INCOMPLETE)
+            return; /* libh2o's timeout runs */
+        if (outcome == GW_HTTP1_REFUSED)
+            replace_input(sock);
+        connection->http1.is_head_checked = true;
+    }
+    connection->http1.libh2o_read(sock, error);
+}
+
+static void await_head(struct gw_task *task)
+{
+    struct gw_connection *connection =
+        H2O_STRUCT_FROM_MEMBER(struct gw_connection, http1.next, task);
+    if (connection->sock->_cb.read == connection->http1.libh2o_read)
+        h2o_socket_read_start(connection->sock, on_head_bytes);
+}
+
+void gw_connection_check_head(struct gw_connection *connection)
+{
+    if (!connection->http1.is_head_checked)
+        check_head(connection);
+    connection->http1.is_head_checked = true;
+}
+
+void gw_connection_request_done(struct gw_connection *connection)
+{
+    connection->http1.is_head_checked = false;
+    connection->http1.scanned = 0;
+    connection->http1.exchange = NULL;
+    gw_loop_defer(connection->worker->loop, &connection->http1.next);
+}
+
 void gw_connection_accept(struct gw_worker *worker, int fd)
 {
     struct gw_connection *connection = gw_alloc(sizeof(*connection));
     connection->worker = worker;
+    connection->http1.next.fn = await_head;
     name_peer(connection, fd);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     h2o_socket_t *sock = h2o_evloop_socket_create(gw_loop_h2o(worker->loop), fd,
                                                   H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
+    connection->sock = sock;
     sock->on_close.cb = on_close;
     sock->on_close.data = connection;
     h2o_accept_ctx_t accept = {.ctx = &worker->h2o, .hosts = worker->frontend->h2o.hosts};
     h2o_http1_accept(&accept, sock, *h2o_get_timestamp(&worker->h2o, NULL, NULL));
+    connection->http1.libh2o_read = sock->_cb.read;
+    h2o_socket_read_start(sock, on_head_bytes);
 }

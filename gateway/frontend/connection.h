@@ -4,19 +4,34 @@
 
 #include <arpa/inet.h>
 
+#include "frontend/http1_head.h"
 #include "frontend/internal.h"
 
 struct gw_exchange;
 
 struct gw_connection {
     struct gw_worker *worker;
-    struct gw_exchange *http1_exchange; /* the request under way; NULL: none */
+    h2o_socket_t *sock;
     size_t remote_length;
     char remote[INET6_ADDRSTRLEN]; /* the peer's address without port */
+    struct {
+        h2o_socket_cb libh2o_read;    /* what libh2o waits for requests with */
+        bool is_head_checked;         /* of the request that is coming in or under way */
+        size_t scanned;               /* see gw_http1_head_check */
+        struct gw_http1_fault fault;  /* http_status is 0: none */
+        struct gw_exchange *exchange; /* the request under way; NULL: none */
+        struct gw_task next;          /* waits for the next head */
+    } http1;
 };
 
 /* Serves HTTP on an accepted socket: takes the fd, and the place that the worker counted for it. */
 void gw_connection_accept(struct gw_worker *worker, int fd);
+
+/* Looks at the head of the request that libh2o has just read, if nobody has yet: one that came
+ * behind another in the same bytes. Fills http1.fault. */
+void gw_connection_check_head(struct gw_connection *connection);
+/* The request under way is over. */
+void gw_connection_request_done(struct gw_connection *connection);
 
 /* Of a connection made by gw_connection_accept. */
 static inline struct gw_connection *gw_connection_of(h2o_conn_t *conn)

@@ -125,7 +125,7 @@ static void on_dispose(void *arg)
         h2o_socket_dont_read(x->req->conn->callbacks->get_socket(x->req->conn), 0);
     if (x->req->res.status == 0)
         x->req->res.status = 499; /* the connection went before there was an answer */
-    x->connection->http1_exchange = NULL;
+    gw_connection_request_done(x->connection);
     uint64_t duration_ns = gw_clock_ns() - x->began_ns;
     gw_http_metrics_count_request(x->worker->frontend->http_metrics, x->worker->shard, x->route,
                                   slice_of(x->req->input.method), x->req->res.status, duration_ns);
@@ -139,7 +139,7 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->req = req;
     x->worker = gw_worker_of(req->conn->ctx);
     x->connection = gw_connection_of(req->conn);
-    x->connection->http1_exchange = x;
+    x->connection->http1.exchange = x;
     x->route = NULL;
     x->began_ns = gw_clock_ns();
     x->began_wall_us = gw_clock_wall_us();
@@ -300,8 +300,8 @@ static void on_client_readable(h2o_socket_t *sock, const char *error)
     (void)error;
     h2o_socket_read_stop(sock);
     struct gw_connection *connection = sock->on_close.data;
-    if (connection->http1_exchange != NULL && has_left(sock))
-        abandon(connection->http1_exchange);
+    if (connection->http1.exchange != NULL && has_left(sock))
+        abandon(connection->http1.exchange);
 }
 
 /* libh2o has stopped reading this connection, and would start again after the answer: two epoll_ctl
@@ -321,16 +321,13 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
 {
     (void)self;
     struct gw_exchange *x = begin(req);
-    const struct gw_config_limits *limits = &x->worker->frontend->config->limits;
-    if (req->headers.size > limits->header_count || x->headers.bytes > limits->header_bytes) {
+    gw_connection_check_head(x->connection);
+    const struct gw_http1_fault *fault = &x->connection->http1.fault;
+    if (fault->http_status != 0) {
         req->http1_is_persistent = 0;
-        answer_error(
-            x, 431, GW_RESOURCE_EXHAUSTED,
-            req->headers.size > limits->header_count
-                ? gw_pool_printf(&req->pool, "more than %u request headers", limits->header_count)
-                : gw_pool_printf(&req->pool, "more than %llu bytes of request headers",
-                                 (unsigned long long)limits->header_bytes),
-            (struct gw_slice){0});
+        answer_error(x, fault->http_status,
+                     fault->http_status == 431 ? GW_RESOURCE_EXHAUSTED : GW_INVALID_ARGUMENT,
+                     gw_slice_str(fault->message), (struct gw_slice){0});
         return 0;
     }
 
@@ -429,7 +426,7 @@ static int sweep_request(h2o_req_t *req, void *arg)
 {
     uint64_t limit_ns = *(uint64_t *)arg;
     h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
-    struct gw_exchange *x = gw_connection_of(req->conn)->http1_exchange;
+    struct gw_exchange *x = gw_connection_of(req->conn)->http1.exchange;
     if (x == NULL)
         return 0;
     if (x->answered_ns == 0 && has_left(sock))

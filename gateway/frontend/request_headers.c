@@ -91,13 +91,11 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
     struct gw_trace_headers trace_headers = {{0}};
     struct gw_slice client_forwarded_for = {0};
 
-    headers->bytes = 0;
     headers->content_type = headers->request_id = (struct gw_slice){0};
     for (size_t i = 0; i < req->headers.size; i++) {
         const h2o_header_t *h = &req->headers.entries[i];
         struct gw_slice name = gw_slice(h->name->base, h->name->len);
         struct gw_slice value = gw_slice(h->value.base, h->value.len);
-        headers->bytes += name.len + value.len + 4;
         const enum header_kind *kind = gw_strmap_get(kinds, name);
         if (kind == NULL) {
             if (gw_slice_starts_with(name, prefix)) {

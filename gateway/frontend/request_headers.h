@@ -15,7 +15,6 @@
 void gw_header_kinds_init(struct gw_strmap *kinds, const struct gw_config *config);
 
 struct gw_request_headers {
-    size_t bytes; /* of names and values, with 4 for the separators of each */
     struct gw_slice content_type;
     struct gw_slice request_id;  /* the client's, or a new one */
     struct gw_trace trace;       /* empty where tracing is off */

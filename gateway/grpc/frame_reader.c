@@ -27,27 +27,22 @@ void gw_frame_reader_feed(struct gw_frame_reader *reader, struct gw_slice chunk)
     reader->chunk = chunk;
 }
 
-static struct gw_slice kept(const struct gw_frame_reader *reader)
+static size_t kept_length(const struct gw_frame_reader *reader)
 {
-    return gw_slice_from(gw_buf_slice(&reader->kept), reader->kept_from);
+    return reader->kept.len - reader->kept_from;
 }
 
-/* Moves bytes from the chunk behind the kept ones until `want` of those are there. */
-static bool complete(struct gw_frame_reader *reader, size_t want)
+/* The size with its prefix of the message that is next. */
+static int measure(const struct gw_frame_reader *reader, size_t *ret_size)
 {
-    size_t have = reader->kept.len - reader->kept_from;
-    if (have >= want)
-        return true;
-    size_t n = want - have < reader->chunk.len ? want - have : reader->chunk.len;
-    gw_buf_append(&reader->kept, gw_slice(reader->chunk.base, n));
-    reader->chunk = gw_slice_from(reader->chunk, n);
-    return have + n == want;
-}
+    size_t held = gw_frame_reader_held(reader), kept = kept_length(reader);
+    if (held < GW_GRPC_PREFIX_BYTES)
+        return GW_FRAME_MORE;
+    unsigned char p[GW_GRPC_PREFIX_BYTES];
+    size_t n = kept < sizeof(p) ? kept : sizeof(p);
+    h2o_memcpy(p, reader->kept.base + reader->kept_from, n);
+    h2o_memcpy(p + n, reader->chunk.base, sizeof(p) - n);
 
-/* What the prefix announces: GW_FRAME_MESSAGE and the size with the prefix, or an error. */
-static int read_prefix(const struct gw_frame_reader *reader, const char *prefix, size_t *ret_size)
-{
-    const unsigned char *p = (const unsigned char *)prefix;
     if (p[0] > 1)
         return GW_FRAME_MALFORMED;
     uint32_t length =
@@ -57,46 +52,43 @@ static int read_prefix(const struct gw_frame_reader *reader, const char *prefix,
     if (p[0] == 1)
         return GW_FRAME_COMPRESSED;
     *ret_size = GW_GRPC_PREFIX_BYTES + (size_t)length;
-    return GW_FRAME_MESSAGE;
+    return held < *ret_size ? GW_FRAME_MORE : GW_FRAME_MESSAGE;
 }
 
-static int next_in_chunk(struct gw_frame_reader *reader, struct gw_slice *ret_message)
+int gw_frame_reader_peek(const struct gw_frame_reader *reader)
 {
-    if (reader->chunk.len < GW_GRPC_PREFIX_BYTES)
-        return GW_FRAME_MORE;
     size_t size;
-    int rc = read_prefix(reader, reader->chunk.base, &size);
-    if (rc != GW_FRAME_MESSAGE)
-        return rc;
-    if (reader->chunk.len < size)
-        return GW_FRAME_MORE;
-    *ret_message = gw_slice(reader->chunk.base + GW_GRPC_PREFIX_BYTES, size - GW_GRPC_PREFIX_BYTES);
-    reader->chunk = gw_slice_from(reader->chunk, size);
-    return GW_FRAME_MESSAGE;
+    return measure(reader, &size);
 }
 
 int gw_frame_reader_next(struct gw_frame_reader *reader, struct gw_slice *ret_message)
 {
-    if (reader->kept_from == reader->kept.len) {
-        release_kept(reader);
-        return next_in_chunk(reader, ret_message);
-    }
-    if (!complete(reader, GW_GRPC_PREFIX_BYTES))
-        return GW_FRAME_MORE;
     size_t size;
-    int rc = read_prefix(reader, kept(reader).base, &size);
+    int rc = measure(reader, &size);
     if (rc != GW_FRAME_MESSAGE)
         return rc;
-    if (!complete(reader, size))
-        return GW_FRAME_MORE;
-    *ret_message = gw_slice(kept(reader).base + GW_GRPC_PREFIX_BYTES, size - GW_GRPC_PREFIX_BYTES);
-    reader->kept_from += size;
+
+    const char *from;
+    size_t kept = kept_length(reader);
+    if (kept == 0) {
+        release_kept(reader);
+        from = reader->chunk.base;
+        reader->chunk = gw_slice_from(reader->chunk, size);
+    } else {
+        if (kept < size) {
+            gw_buf_append(&reader->kept, gw_slice(reader->chunk.base, size - kept));
+            reader->chunk = gw_slice_from(reader->chunk, size - kept);
+        }
+        from = reader->kept.base + reader->kept_from;
+        reader->kept_from += size;
+    }
+    *ret_message = gw_slice(from + GW_GRPC_PREFIX_BYTES, size - GW_GRPC_PREFIX_BYTES);
     return GW_FRAME_MESSAGE;
 }
 
 void gw_frame_reader_keep(struct gw_frame_reader *reader)
 {
-    if (reader->kept_from == reader->kept.len) {
+    if (kept_length(reader) == 0) {
         release_kept(reader);
     } else if (reader->kept_from > reader->kept.len / 2) {
         /* Not each time: many small messages may be taken one by one. */

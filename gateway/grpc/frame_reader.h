@@ -38,6 +38,8 @@ void gw_frame_reader_dispose(struct gw_frame_reader *reader);
 
 /* Adds a chunk, borrowed until gw_frame_reader_keep. What was fed before must have been kept. */
 void gw_frame_reader_feed(struct gw_frame_reader *reader, struct gw_slice chunk);
+/* What gw_frame_reader_next would return, without taking anything. */
+int gw_frame_reader_peek(const struct gw_frame_reader *reader);
 /* Takes the next message; it is valid until the next call on the reader. */
 int gw_frame_reader_next(struct gw_frame_reader *reader, struct gw_slice *ret_message);
 /* Copies what is left of the chunk; afterwards the chunk may go. */

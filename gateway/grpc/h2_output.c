@@ -6,13 +6,13 @@ int gw_h2_output_collect(struct gw_h2_output *output, nghttp2_session *session)
 {
     if (output->writing)
         return 0;
-    while (output->bytes.len < GW_H2_OUTPUT_BYTES) {
+    if (output->bytes.base == NULL && nghttp2_session_want_write(session))
+        gw_buf_reserve(&output->bytes, FIRST_BYTES);
+    while (!gw_h2_output_is_full(output)) {
         const uint8_t *frame;
         ssize_t n = nghttp2_session_mem_send(session, &frame);
         if (n <= 0)
             return (int)n;
-        if (output->bytes.base == NULL)
-            gw_buf_reserve(&output->bytes, FIRST_BYTES);
         gw_buf_append(&output->bytes, gw_slice(frame, (size_t)n));
     }
     return 0;
@@ -27,8 +27,12 @@ void gw_h2_output_data_frame(struct gw_h2_output *output, const uint8_t head[9],
 
 void gw_h2_output_write(struct gw_h2_output *output, h2o_socket_t *socket, h2o_socket_cb on_written)
 {
-    if (output->writing || output->bytes.len == 0)
+    if (output->writing)
         return;
+    if (output->bytes.len == 0) {
+        gw_buf_dispose(&output->bytes);
+        return;
+    }
     output->writing = true;
     h2o_iovec_t vec = h2o_iovec_init(output->bytes.base, output->bytes.len);
     h2o_socket_write(socket, &vec, 1, on_written);

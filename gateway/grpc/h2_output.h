@@ -23,6 +23,12 @@ struct gw_h2_output {
 /* Pulls frames until there are none or GW_H2_OUTPUT_BYTES are there; nothing while a write is under
  * way. Runs nghttp2's callbacks. Negative: the session is broken (an nghttp2 error code). */
 int gw_h2_output_collect(struct gw_h2_output *output, nghttp2_session *session);
+/* nghttp2 frames all the DATA it may within one call, so a data source returns NGHTTP2_ERR_PAUSE
+ * when this is true. */
+static inline bool gw_h2_output_is_full(const struct gw_h2_output *output)
+{
+    return output->bytes.len >= GW_H2_OUTPUT_BYTES;
+}
 /* For nghttp2_send_data_callback: a DATA frame without padding, whose payload is copied once. */
 void gw_h2_output_data_frame(struct gw_h2_output *output, const uint8_t head[9],
                              struct gw_slice payload);

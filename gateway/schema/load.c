@@ -133,6 +133,13 @@ static int read_syntax(struct gw_loader *loader, struct gw_schema_file *file)
     return 0;
 }
 
+/* Every release of protoc brings its own google/protobuf/descriptor.proto; sets made by two
+ * releases must go together, so of those files the first counts. */
+static bool is_own_of_protobuf(const struct gw_schema_file *file)
+{
+    return gw_slice_starts_with(gw_slice_str(file->name), GW_SLICE("google/protobuf/"));
+}
+
 static bool is_same_file(const struct gw_schema_file *a, const struct gw_schema_file *b)
 {
     size_t size = google__protobuf__file_descriptor_proto__get_packed_size(a->proto);
@@ -163,7 +170,7 @@ static int add_file(struct gw_loader *loader, const struct gw_schema_source *sou
         return read_syntax(loader, file);
     }
     int result = 0;
-    if (!is_same_file(known, file))
+    if (!is_own_of_protobuf(file) && !is_same_file(known, file))
         result = gw_loader_fail(loader, file, "differs from the file of that name in %s",
                                 known->source->name);
     free_file(proto);

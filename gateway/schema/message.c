@@ -2,6 +2,7 @@
  * them. */
 #include "schema/loader.h"
 
+#include "base/buf.h"
 #include "base/utf8.h"
 #include "schema/names.h"
 
@@ -9,6 +10,8 @@
 /* Kept for protobuf's implementations. */
 #define FIRST_RESERVED_NUMBER 19000
 #define LAST_RESERVED_NUMBER 19999
+/* MessageOptions.deprecated_legacy_json_field_conflicts */
+#define OPTION_LEGACY_JSON_CONFLICTS 11
 
 struct oneof_use {
     uint32_t member_count;
@@ -128,6 +131,16 @@ static int link_field_type(struct gw_loader *loader, const struct gw_symbol *sym
     return 0;
 }
 
+static struct gw_slice json_key(gw_pool *pool, struct gw_slice name)
+{
+    struct gw_buf key = GW_BUF_HEAP;
+    gw_buf_append_json_string(&key, name);
+    gw_buf_append_byte(&key, ':');
+    struct gw_slice copy = gw_pool_dup(pool, gw_buf_slice(&key));
+    gw_buf_dispose(&key);
+    return copy;
+}
+
 static int link_json_name(struct gw_loader *loader, const struct gw_symbol *symbol,
                           const Google__Protobuf__FieldDescriptorProto *proto,
                           struct gw_field *field)
@@ -136,7 +149,10 @@ static int link_json_name(struct gw_loader *loader, const struct gw_symbol *symb
     struct gw_slice chosen = gw_slice_str(proto->json_name);
     if (gw_utf8_check(chosen) != chosen.len)
         return fail_field(loader, symbol, proto->name, "has a json_name that is not UTF-8");
-    field->json_name = chosen.len > 0 ? gw_pool_dup(pool, chosen) : gw_json_name(pool, field->name);
+    field->json_name =
+        chosen.base != NULL ? gw_pool_dup(pool, chosen) : gw_json_name(pool, field->name);
+    field->json_key = json_key(pool, field->json_name);
+    field->name_key = json_key(pool, field->name);
     return 0;
 }
 
@@ -244,9 +260,24 @@ static int check_names_differ(struct gw_loader *loader, const struct gw_symbol *
     return result;
 }
 
+/* Whether fields may share a JSON name: proto2, and where the option of that meaning is set (which
+ * is newer than the descriptor.proto that this is compiled with). */
+static bool may_share_json_names(const struct gw_symbol *symbol)
+{
+    const Google__Protobuf__MessageOptions *options = symbol->message_proto->options;
+    if (!symbol->file->is_proto3)
+        return true;
+    for (size_t i = 0; options != NULL && i < options->base.n_unknown_fields; i++) {
+        const ProtobufCMessageUnknownField *unknown = &options->base.unknown_fields[i];
+        if (unknown->tag == OPTION_LEGACY_JSON_CONFLICTS && unknown->len == 1)
+            return unknown->data[0] != 0;
+    }
+    return false;
+}
+
 /* JSON names first: where one field's name is another's JSON name, the JSON name counts, for that
- * is what the gateway itself writes. Only proto2 lets two fields share a JSON name; the one with
- * the smaller number has it. */
+ * is what the gateway itself writes. Of fields that share one, that with the smallest number has
+ * it. */
 static int index_names(struct gw_loader *loader, const struct gw_symbol *symbol)
 {
     struct gw_message_type *m = symbol->message;
@@ -255,7 +286,7 @@ static int index_names(struct gw_loader *loader, const struct gw_symbol *symbol)
     for (uint32_t i = 0; i < m->field_count; i++) {
         struct gw_field *field = &m->fields[i];
         const struct gw_field *first = gw_strmap_add(&m->by_name, field->json_name, field);
-        if (first != field && symbol->file->is_proto3)
+        if (first != field && !may_share_json_names(symbol))
             return gw_loader_fail(loader, symbol->file,
                                   "%.*s has JSON name \"%.*s\" twice: %.*s and %.*s",
                                   GW_SLICE_ARG(m->full_name), GW_SLICE_ARG(field->json_name),
@@ -277,6 +308,7 @@ static int link_message(struct gw_loader *loader, const struct gw_symbol *symbol
     for (size_t i = 0; i < proto->n_field; i++) {
         if (link_field(loader, symbol, oneofs, proto->field[i], &m->fields[i]) != 0)
             return -1;
+        m->has_required |= m->fields[i].is_required;
         m->field_count++;
     }
     if (index_numbers(loader, symbol) != 0 || index_names(loader, symbol) != 0)
@@ -290,13 +322,18 @@ static bool is_map_key(enum gw_type type)
            type != GW_TYPE_MESSAGE && type != GW_TYPE_GROUP && type != GW_TYPE_ENUM;
 }
 
+static bool is_plain(const struct gw_field *field)
+{
+    return !field->is_repeated && !field->is_required && field->oneof < 0;
+}
+
 static int check_map_entry(struct gw_loader *loader, const struct gw_symbol *symbol)
 {
     const struct gw_message_type *m = symbol->message;
     const struct gw_field *key = m->fields, *value = m->fields + 1;
     if (m->field_count != 2 || key->number != 1 || value->number != 2 ||
         !gw_slice_eq(key->name, GW_SLICE("key")) || !gw_slice_eq(value->name, GW_SLICE("value")) ||
-        key->is_repeated || value->is_repeated || m->oneof_count > 0 || !is_map_key(key->type) ||
+        !is_plain(key) || !is_plain(value) || !is_map_key(key->type) ||
         value->type == GW_TYPE_GROUP)
         return fail(loader, symbol, "is a malformed map entry");
     return 0;

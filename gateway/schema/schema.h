@@ -69,6 +69,8 @@ struct gw_message_type;
 struct gw_field {
     struct gw_slice name;      /* as in the .proto file */
     struct gw_slice json_name; /* lowerCamelCase, or the json_name option */
+    struct gw_slice json_key;  /* json_name as JSON text that a value follows, `"fullName":` */
+    struct gw_slice name_key;  /* the same for name */
     uint32_t number;
     enum gw_type type;
     bool is_repeated;  /* maps too */
@@ -90,6 +92,7 @@ struct gw_message_type {
     struct gw_slice full_name; /* "user.v1.User" */
     struct gw_field *fields;   /* sorted by number */
     uint32_t field_count;
+    bool has_required;    /* a field is_required */
     uint32_t oneof_count; /* not synthetic */
     struct gw_slice *oneof_names;
     enum gw_well_known well_known;
@@ -131,10 +134,11 @@ struct gw_schema_source {
     const char *name;      /* for messages, e.g. the file's path */
 };
 
-/* Links all sets; the same file in several sets must be the same. NULL on error: bytes that are not
- * a descriptor set, a type or imported file that is missing (named), a name defined twice, an
- * unsound descriptor (field number out of range or used twice, map entry of the wrong shape,
- * nesting deeper than 100, ...). */
+/* Links all sets; the same file in several sets must be the same (but for comments, and of
+ * protobuf's own google/protobuf/ the first counts). NULL on error: bytes that are not a descriptor
+ * set, a type or imported file that is missing (named), a name defined twice, an unsound descriptor
+ * (field number out of range or used twice, map entry of the wrong shape, nesting deeper than 100,
+ * ...). */
 struct gw_schema *gw_schema_load(const struct gw_schema_source *sources, size_t count,
                                  struct gw_error *error);
 void gw_schema_destroy(struct gw_schema *schema);

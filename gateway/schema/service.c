@@ -2,6 +2,8 @@
 
 #include "schema/names.h"
 
+#define MAX_METHODS ((size_t)1 << 20)
+
 /* An input or output. */
 static int resolve_message(struct gw_loader *loader, const struct gw_schema_file *file,
                            const struct gw_method *method, const char *type_name,
@@ -25,6 +27,8 @@ static int link_method(struct gw_loader *loader, const struct gw_symbol *symbol,
     if (!gw_name_is_valid(proto->name))
         return gw_loader_fail(loader, symbol->file, "a method of %.*s has no valid name",
                               GW_SLICE_ARG(service->full_name));
+    if (schema->all_methods.count == MAX_METHODS)
+        return gw_loader_fail(loader, symbol->file, "more than %zu methods", MAX_METHODS);
     struct gw_method *method = gw_pool_zeroed(&schema->pool, 1, sizeof(*method));
     method->path =
         gw_pool_printf(&schema->pool, "/%.*s/%s", GW_SLICE_ARG(service->full_name), proto->name);

@@ -21,27 +21,31 @@ struct gw_trace_headers {
 };
 
 /* Files the header in `h` if `name` (lower case) is one of them; false otherwise. A second header
- * of a name is ignored, but for tracestate, whose values are joined in the pool. */
+ * of a name is ignored, but for tracestate and traceparent, whose values are joined in the pool (a
+ * joined traceparent is malformed, as W3C wants). */
 bool gw_trace_headers_take(struct gw_trace_headers *h, gw_pool *pool, struct gw_slice name,
                            struct gw_slice value);
 
-/* Text forms end with a zero and are lower-case hexadecimal. */
+/* Ids end with a zero and are lower-case hexadecimal. */
 struct gw_trace {
     char trace_id[33];
     char span_id[17];   /* ours */
     char parent_id[17]; /* the caller's span; "" at the root */
     bool sampled;
-    struct gw_slice
-        tracestate; /* borrowed from the caller's header; empty where absent or malformed */
-    struct gw_slice x_trace_id; /* what the X- headers carry: trace_id, or the caller's X-Trace-ID
-                                   as it was */
+    bool debug; /* a caller's b3 said "d": sampled, and b3 says so to the next */
+    /* Borrowed from the caller's header; empty where absent or malformed. */
+    struct gw_slice tracestate;
+    /* What the X- headers carry: the caller's X-Trace-ID as it was, if it was the form that was
+     * read, else trace_id. */
+    struct gw_slice x_trace_id;
 };
 
 /* Continues the caller's trace in the first form that is there and well-formed, of those in
- * `forms`, in the order W3C, b3, X-B3-*, X-Trace-ID; begins one where there is none. `sample` (0 to
- * 1) decides where the caller did not. An X-Trace-ID that is neither 16 nor 32 hex digits (at most
- * 128 visible characters, else ignored) is kept for the X- headers, and trace_id is its 128-bit
- * hash. `trace` must not move afterwards. */
+ * `forms`, in the order W3C, b3, X-B3-*, X-Trace-ID; begins one where there is none. Trace ids of
+ * 64 bits are padded with zeros in front. An X-Trace-ID that is neither 16 nor 32 hex digits (at
+ * most 128 visible characters, else ignored) has its 128-bit hash as trace_id. The caller's span is
+ * X-Span-ID there or, where it names none, X-Parent-ID. `sample` (0 to 1) decides where the caller
+ * did not. `trace` must not move afterwards. */
 void gw_trace_begin(struct gw_trace *trace, const struct gw_trace_headers *headers, unsigned forms,
                     double sample);
 

@@ -145,7 +145,11 @@ void gw_pages_destroy(struct gw_pages *pages)
     pages->config.http1.callbacks.foreach_request(&pages->context, close_request, NULL);
     for (int turns = 0; turns < CLOSE_TURNS_MAX && pages->connections > 0; turns++)
         gw_loop_turn(pages->loop, 1);
+    /* libh2o closes the queue's socket in the next turn, and leaves the queue itself behind. */
+    h2o_multithread_queue_t *queue = pages->context.queue;
     h2o_context_dispose(&pages->context);
+    gw_loop_turn(pages->loop, 0);
+    free(queue);
     h2o_config_dispose(&pages->config);
     free(pages);
 }

@@ -107,7 +107,8 @@ static int first_result(const char *bytes, size_t len, uint64_t max)
     gw_frame_reader_init(&reader, max);
     gw_frame_reader_feed(&reader, gw_slice(bytes, len));
     struct gw_slice message;
-    int rc = gw_frame_reader_next(&reader, &message);
+    int rc = gw_frame_reader_peek(&reader);
+    assert_int_equal(gw_frame_reader_next(&reader, &message), rc);
     assert_int_equal(gw_frame_reader_next(&reader, &message), rc);
     gw_frame_reader_dispose(&reader);
     return rc;
@@ -120,6 +121,22 @@ static void a_message_over_the_limit_is_refused_by_its_prefix(void **state)
     assert_int_equal(first_result("\0\0\0\0\10", 5, 8), GW_FRAME_MORE);
     assert_int_equal(first_result("\0\377\377\377\377", 5, 4 << 20), GW_FRAME_TOO_LARGE);
     assert_int_equal(first_result("\0\0\0\0", 4, 8), GW_FRAME_MORE);
+}
+
+static void peeking_takes_nothing(void **state)
+{
+    (void)state;
+    struct gw_frame_reader reader;
+    gw_frame_reader_init(&reader, 8);
+    gw_frame_reader_feed(&reader, GW_SLICE("\0\0\0"));
+    assert_int_equal(gw_frame_reader_peek(&reader), GW_FRAME_MORE);
+    gw_frame_reader_keep(&reader);
+    gw_frame_reader_feed(&reader, GW_SLICE("\0\1x"));
+    assert_int_equal(gw_frame_reader_peek(&reader), GW_FRAME_MESSAGE);
+    assert_int_equal(gw_frame_reader_held(&reader), 6);
+    gw_frame_reader_keep(&reader);
+    assert_int_equal(gw_frame_reader_peek(&reader), GW_FRAME_MESSAGE);
+    gw_frame_reader_dispose(&reader);
 }
 
 static void compressed_and_unknown_flags_are_refused(void **state)
@@ -150,6 +167,7 @@ int main(void)
         cmocka_unit_test(messages_come_out_whole_however_the_stream_is_cut),
         cmocka_unit_test(messages_that_are_not_taken_stay),
         cmocka_unit_test(a_message_over_the_limit_is_refused_by_its_prefix),
+        cmocka_unit_test(peeking_takes_nothing),
         cmocka_unit_test(compressed_and_unknown_flags_are_refused),
         cmocka_unit_test(no_memory_is_taken_for_what_is_only_announced),
     };

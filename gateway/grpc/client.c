@@ -1,0 +1,480 @@
+#include "grpc/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "grpc/client_internal.h"
+
+/* Until the peer's SETTINGS say otherwise; nghttp2's own. */
+#define FIRST_STREAM_LIMIT 100
+
+/* --- closing --- */
+
+static void dispose(struct gw_grpc_client *client);
+
+void gw_client_leave(struct gw_grpc_client *client)
+{
+    if (--client->entered == 0 && client->destroyed)
+        dispose(client);
+}
+
+void gw_client_flush_later(struct gw_grpc_client *client)
+{
+    gw_loop_defer(client->loop, &client->flush);
+}
+
+static struct gw_client_call *first_not_ended(struct gw_grpc_client *client)
+{
+    struct gw_client_call *call = TAILQ_FIRST(&client->open);
+    while (call != NULL && call->ended)
+        call = TAILQ_NEXT(call, link);
+    return call != NULL ? call : TAILQ_FIRST(&client->waiting);
+}
+
+static void end_calls(struct gw_grpc_client *client, int status, int http_status,
+                      const char *message)
+{
+    struct gw_client_call *call;
+    while ((call = first_not_ended(client)) != NULL)
+        gw_client_call_fail(call, status, http_status, message);
+}
+
+static void close_socket(struct gw_grpc_client *client)
+{
+    gw_timer_stop(client->loop, &client->connect_timer);
+    if (client->socket != NULL)
+        h2o_socket_close(client->socket);
+    client->socket = NULL;
+    gw_h2_output_dispose(&client->output);
+}
+
+static void drop_session(struct gw_grpc_client *client)
+{
+    /* nghttp2 reports no stream as closed here. */
+    struct gw_client_call *call, *next;
+    for (call = TAILQ_FIRST(&client->open); call != NULL; call = next) {
+        next = TAILQ_NEXT(call, link);
+        call->stream_open = false;
+        if (call->ended) {
+            TAILQ_REMOVE(&client->open, call, link);
+            gw_client_call_free(call);
+        }
+    }
+    client->stream_count = 0;
+    nghttp2_session_del(client->session);
+    client->session = NULL;
+}
+
+/* The connection is over. Never from within nghttp2's callbacks. */
+static void shut(struct gw_grpc_client *client, int status, int http_status, const char *reason)
+{
+    if (client->state == GW_CLIENT_CLOSED)
+        return;
+    client->state = GW_CLIENT_CLOSED;
+    client->closed_status = http_status;
+    close_socket(client);
+    drop_session(client);
+    end_calls(client, status, http_status, reason);
+    client->changed = false;
+    if (!client->destroyed)
+        client->options.on_change(client->options.arg, client, reason);
+}
+
+static void shut_lost(struct gw_grpc_client *client, const char *what, const char *error)
+{
+    char reason[128];
+    snprintf(reason, sizeof(reason), "%s: %s", what, error);
+    shut(client, GW_UNAVAILABLE, 503, reason);
+}
+
+static void shut_not_http2(struct gw_grpc_client *client)
+{
+    shut(client, GW_INTERNAL, 502,
+         client->settings_received ? "the peer broke the HTTP/2 protocol"
+                                   : "the peer does not speak HTTP/2");
+}
+
+static void dispose(struct gw_grpc_client *client)
+{
+    close_socket(client);
+    drop_session(client);
+    gw_task_cancel(client->loop, &client->flush);
+    gw_header_block_clear(&client->block);
+    free(client);
+}
+
+void gw_grpc_client_destroy(struct gw_grpc_client *client)
+{
+    if (client == NULL)
+        return;
+    gw_client_enter(client);
+    client->destroyed = true;
+    client->state = GW_CLIENT_CLOSED;
+    end_calls(client, GW_UNAVAILABLE, 503, "the connection was closed");
+    gw_client_leave(client);
+}
+
+/* --- flushing: once at the end of a turn --- */
+
+static void on_written(h2o_socket_t *socket, const char *error);
+
+static void submit_waiting(struct gw_grpc_client *client)
+{
+    if (!client->settings_received || client->goaway_received || client->output.writing)
+        return;
+    struct gw_client_call *call;
+    while (client->stream_count < client->stream_limit &&
+           (call = TAILQ_FIRST(&client->waiting)) != NULL)
+        gw_client_call_submit(call);
+}
+
+/* Whether there was any. */
+static bool run_due(struct gw_grpc_client *client)
+{
+    struct gw_client_call *call;
+    bool any = false;
+    while ((call = TAILQ_FIRST(&client->due)) != NULL) {
+        TAILQ_REMOVE(&client->due, call, due_link);
+        call->is_due = false;
+        gw_client_call_run_due(call);
+        any = true;
+    }
+    return any;
+}
+
+/* GOAWAY, as far as the socket takes it at once. */
+static void close_drained(struct gw_grpc_client *client)
+{
+    if (client->session != NULL) {
+        nghttp2_session_terminate_session(client->session, NGHTTP2_NO_ERROR);
+        if (gw_h2_output_collect(&client->output, client->session) == 0)
+            gw_h2_output_write(&client->output, client->socket, on_written);
+    }
+    shut(client, GW_UNAVAILABLE, 503, "the connection was drained");
+}
+
+/* nghttp2 has sent a GOAWAY because of what the peer sent. (After the peer's own GOAWAY it also
+ * wants nothing more once the last stream is closed, though messages may still be to be taken.) */
+static bool has_broken_off(const struct gw_grpc_client *client)
+{
+    return !nghttp2_session_want_read(client->session) &&
+           !(client->goaway_received && client->stream_count == 0);
+}
+
+static void flush_session(struct gw_grpc_client *client)
+{
+    submit_waiting(client);
+    int rc;
+    do
+        rc = gw_h2_output_collect(&client->output, client->session);
+    while (rc == 0 && run_due(client));
+    if (client->destroyed)
+        return;
+    gw_h2_output_write(&client->output, client->socket, on_written);
+    if (rc < 0 || has_broken_off(client))
+        shut_not_http2(client);
+}
+
+static void on_flush(struct gw_task *task)
+{
+    struct gw_grpc_client *client = H2O_STRUCT_FROM_MEMBER(struct gw_grpc_client, flush, task);
+    gw_client_enter(client);
+    if (client->state == GW_CLIENT_DRAINING && client->call_count == 0)
+        close_drained(client);
+    else if (client->session != NULL)
+        flush_session(client);
+    else if (client->socket == NULL)
+        shut(client, GW_UNAVAILABLE, 503, "cannot connect");
+    if (client->changed && !client->destroyed) {
+        client->changed = false;
+        client->options.on_change(client->options.arg, client, NULL);
+    }
+    gw_client_leave(client);
+}
+
+static void on_written(h2o_socket_t *socket, const char *error)
+{
+    struct gw_grpc_client *client = socket->data;
+    gw_client_enter(client);
+    gw_h2_output_written(&client->output);
+    if (error != NULL)
+        shut_lost(client, "connection lost", error);
+    else if (nghttp2_session_want_write(client->session) ||
+             !nghttp2_session_want_read(client->session) ||
+             (!TAILQ_EMPTY(&client->waiting) && client->stream_count < client->stream_limit))
+        gw_client_flush_later(client);
+    gw_client_leave(client);
+}
+
+/* --- nghttp2's callbacks --- */
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+    (void)session, (void)frame;
+    struct gw_grpc_client *client = arg;
+    gw_header_block_begin(&client->block);
+    client->block_is_over_limit = false;
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_length, const uint8_t *value, size_t value_length, uint8_t flags,
+                     void *arg)
+{
+    (void)session, (void)frame, (void)flags;
+    struct gw_grpc_client *client = arg;
+    if (!client->block_is_over_limit &&
+        gw_header_block_add(&client->block, gw_slice(name, name_length),
+                            gw_slice(value, value_length)) != 0)
+        client->block_is_over_limit = true;
+    return 0;
+}
+
+static void on_settings(struct gw_grpc_client *client)
+{
+    client->stream_limit = nghttp2_session_get_remote_settings(
+        client->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    client->settings_received = true;
+    gw_timer_stop(client->loop, &client->connect_timer);
+    if (client->state == GW_CLIENT_CONNECTING)
+        client->state = GW_CLIENT_READY;
+    client->changed = true;
+    gw_client_flush_later(client);
+}
+
+static void on_goaway(struct gw_grpc_client *client)
+{
+    client->goaway_received = true;
+    if (client->state != GW_CLIENT_CLOSED)
+        client->state = GW_CLIENT_DRAINING;
+    client->changed = true;
+    gw_client_flush_later(client);
+    struct gw_client_call *call;
+    while ((call = TAILQ_FIRST(&client->waiting)) != NULL)
+        gw_client_call_fail(call, GW_UNAVAILABLE, 503, "the peer is going away");
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+    struct gw_grpc_client *client = arg;
+    struct gw_client_call *call;
+    bool end_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        call = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+        if (call != NULL)
+            gw_client_call_on_headers(call, end_stream);
+        gw_header_block_clear(&client->block);
+        break;
+    case NGHTTP2_DATA:
+        if (end_stream &&
+            (call = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id)) != NULL)
+            gw_client_call_on_data_end(call);
+        break;
+    case NGHTTP2_SETTINGS:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
+            on_settings(client);
+        break;
+    case NGHTTP2_GOAWAY:
+        on_goaway(client);
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream_id,
+                         const uint8_t *data, size_t length, void *arg)
+{
+    (void)flags;
+    struct gw_grpc_client *client = arg;
+    client->unconsumed += length;
+    struct gw_client_call *call = nghttp2_session_get_stream_user_data(session, stream_id);
+    if (call != NULL)
+        gw_client_call_on_data(call, gw_slice(data, length));
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error_code,
+                           void *arg)
+{
+    struct gw_grpc_client *client = arg;
+    struct gw_client_call *call = nghttp2_session_get_stream_user_data(session, stream_id);
+    if (call == NULL)
+        return 0;
+    client->stream_count--;
+    if (!TAILQ_EMPTY(&client->waiting))
+        gw_client_flush_later(client);
+    gw_client_call_on_stream_close(call, error_code);
+    return 0;
+}
+
+static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
+                        size_t length, nghttp2_data_source *source, void *arg)
+{
+    (void)session, (void)frame, (void)arg;
+    return gw_client_call_on_send_data(source->ptr, head, length);
+}
+
+static void create_session(struct gw_grpc_client *client)
+{
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_option *option;
+    if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&option) != 0)
+        h2o_fatal("no memory");
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_max_outbound_ack(option, 100);
+    if (nghttp2_session_client_new2(&client->session, callbacks, client, option) != 0)
+        h2o_fatal("no memory");
+    nghttp2_option_del(option);
+    nghttp2_session_callbacks_del(callbacks);
+
+    static const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, GW_CLIENT_STREAM_WINDOW},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, GW_HEADER_BLOCK_BYTES},
+    };
+    if (nghttp2_submit_settings(client->session, NGHTTP2_FLAG_NONE, settings,
+                                sizeof(settings) / sizeof(*settings)) != 0 ||
+        nghttp2_session_set_local_window_size(client->session, NGHTTP2_FLAG_NONE, 0,
+                                              GW_CLIENT_CONNECTION_WINDOW) != 0)
+        h2o_fatal("no memory");
+}
+
+/* --- reading and connecting --- */
+
+/* -1: the session cannot go on. */
+static int receive(struct gw_grpc_client *client)
+{
+    h2o_buffer_t *input = client->socket->input;
+    if (input->size == 0)
+        return 0;
+    ssize_t n =
+        nghttp2_session_mem_recv(client->session, (const uint8_t *)input->bytes, input->size);
+    h2o_buffer_consume(&client->socket->input, input->size);
+    nghttp2_session_consume_connection(client->session, client->unconsumed);
+    client->unconsumed = 0;
+    return n < 0 ? -1 : 0;
+}
+
+static void on_read(h2o_socket_t *socket, const char *error)
+{
+    struct gw_grpc_client *client = socket->data;
+    gw_client_enter(client);
+    /* What a peer says before it leaves counts. */
+    if (receive(client) != 0)
+        shut_not_http2(client);
+    else if (error != NULL)
+        shut_lost(client, "connection lost", error);
+    else if (nghttp2_session_want_write(client->session) ||
+             !nghttp2_session_want_read(client->session))
+        gw_client_flush_later(client);
+    gw_client_leave(client);
+}
+
+static void on_connect(h2o_socket_t *socket, const char *error)
+{
+    struct gw_grpc_client *client = socket->data;
+    gw_client_enter(client);
+    if (error != NULL) {
+        shut_lost(client, "cannot connect", error);
+    } else {
+        create_session(client);
+        h2o_socket_read_start(socket, on_read);
+        gw_client_flush_later(client);
+    }
+    gw_client_leave(client);
+}
+
+static void on_connect_timeout(struct gw_timer *timer)
+{
+    struct gw_grpc_client *client =
+        H2O_STRUCT_FROM_MEMBER(struct gw_grpc_client, connect_timer, timer);
+    gw_client_enter(client);
+    shut(client, GW_UNAVAILABLE, 503,
+         client->session == NULL ? "cannot connect: timeout"
+                                 : "no HTTP/2 SETTINGS within the connect timeout");
+    gw_client_leave(client);
+}
+
+/* --- interface --- */
+
+struct gw_grpc_client *gw_grpc_client_create(struct gw_loop *loop, const struct sockaddr *address,
+                                             socklen_t address_length,
+                                             const struct gw_grpc_client_options *options)
+{
+    struct gw_grpc_client *client = gw_alloc(sizeof(*client));
+    client->loop = loop;
+    client->options = *options;
+    client->state = GW_CLIENT_CONNECTING;
+    client->stream_limit = FIRST_STREAM_LIMIT;
+    client->flush.fn = on_flush;
+    client->connect_timer.fn = on_connect_timeout;
+    TAILQ_INIT(&client->waiting);
+    TAILQ_INIT(&client->open);
+    TAILQ_INIT(&client->due);
+    gw_header_block_init(&client->block);
+
+    struct sockaddr_storage copy = {0};
+    memcpy(&copy, address, address_length < sizeof(copy) ? address_length : sizeof(copy));
+    client->socket =
+        h2o_socket_connect(gw_loop_h2o(loop), (struct sockaddr *)&copy, address_length, on_connect);
+    if (client->socket != NULL) {
+        client->socket->data = client;
+        gw_timer_start(loop, &client->connect_timer, gw_clock_ms() + options->connect_timeout_ms);
+    } else {
+        gw_client_flush_later(client); /* says so */
+    }
+    return client;
+}
+
+enum gw_grpc_client_state gw_grpc_client_state(const struct gw_grpc_client *client)
+{
+    return client->state;
+}
+
+int gw_grpc_client_closed_status(const struct gw_grpc_client *client)
+{
+    return client->closed_status;
+}
+
+uint32_t gw_grpc_client_call_count(const struct gw_grpc_client *client)
+{
+    return client->call_count;
+}
+
+uint32_t gw_grpc_client_call_limit(const struct gw_grpc_client *client)
+{
+    return client->stream_limit;
+}
+
+void gw_grpc_client_drain(struct gw_grpc_client *client)
+{
+    if (client->state == GW_CLIENT_DRAINING || client->state == GW_CLIENT_CLOSED)
+        return;
+    client->state = GW_CLIENT_DRAINING;
+    client->changed = true;
+    gw_client_flush_later(client);
+}
+
+struct gw_call *gw_grpc_client_start(struct gw_grpc_client *client,
+                                     const struct gw_call_params *params)
+{
+    if (client->state == GW_CLIENT_DRAINING || client->state == GW_CLIENT_CLOSED)
+        return NULL;
+    struct gw_client_call *call = gw_client_call_create(client, params);
+    TAILQ_INSERT_TAIL(&client->waiting, call, link);
+    if (++client->call_count >= client->stream_limit)
+        client->was_full = true;
+    if (client->session != NULL)
+        gw_client_flush_later(client);
+    return &call->super;
+}

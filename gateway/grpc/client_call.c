@@ -1,0 +1,479 @@
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "grpc/client_internal.h"
+
+#define DEFAULT_MAX_MESSAGE (4 << 20)
+
+/* Stream windows are given back in steps: most answers end before the first. */
+#define CONSUME_STEP (GW_CLIENT_STREAM_WINDOW / 8)
+
+static void make_due(struct gw_client_call *call)
+{
+    if (call->is_due)
+        return;
+    call->is_due = true;
+    TAILQ_INSERT_TAIL(&call->client->due, call, due_link);
+    gw_client_flush_later(call->client);
+}
+
+/* --- ending --- */
+
+void gw_client_call_free(struct gw_client_call *call)
+{
+    gw_frame_reader_dispose(&call->reader);
+    if (call->held != NULL)
+        h2o_mem_clear_pool(&call->held->pool);
+    free(call->held);
+    free(call);
+}
+
+static void free_if_unused(struct gw_client_call *call)
+{
+    if (!call->ended || call->stream_open || call->calling)
+        return;
+    TAILQ_REMOVE(call->stream_id < 0 ? &call->client->waiting : &call->client->open, call, link);
+    gw_client_call_free(call);
+}
+
+/* From here on the maker hears nothing more. */
+static void mark_ended(struct gw_client_call *call)
+{
+    struct gw_grpc_client *client = call->client;
+    call->ended = true;
+    gw_timer_stop(client->loop, &call->deadline);
+    if (call->is_due)
+        TAILQ_REMOVE(&client->due, call, due_link);
+    call->is_due = false;
+    call->sending = gw_slice(NULL, 0);
+    client->call_count--;
+    if (call->stream_open && !(call->local_closed && call->remote_closed)) {
+        nghttp2_submit_rst_stream(client->session, NGHTTP2_FLAG_NONE, call->stream_id,
+                                  NGHTTP2_CANCEL);
+        gw_client_flush_later(client);
+    }
+    if (client->call_count == 0 && client->state == GW_CLIENT_DRAINING)
+        gw_client_flush_later(client);
+    if (client->was_full && client->call_count < client->stream_limit) {
+        client->was_full = false;
+        client->changed = true;
+        gw_client_flush_later(client);
+    }
+}
+
+void gw_client_call_end(struct gw_client_call *call, const struct gw_call_result *result)
+{
+    mark_ended(call);
+    call->params.callbacks->on_end(call->params.arg, result);
+    free_if_unused(call);
+}
+
+void gw_client_call_fail(struct gw_client_call *call, int status, int http_status,
+                         const char *message)
+{
+    struct gw_call_result result = {
+        .status = status,
+        .message = gw_slice_str(message),
+        .unprocessed = call->stream_id < 0,
+        .http_status = http_status,
+    };
+    gw_client_call_end(call, &result);
+}
+
+static void cancel(struct gw_call *super)
+{
+    struct gw_client_call *call = (struct gw_client_call *)super;
+    if (call->ended)
+        return;
+    mark_ended(call);
+    free_if_unused(call);
+}
+
+static void on_deadline(struct gw_timer *timer)
+{
+    struct gw_client_call *call = H2O_STRUCT_FROM_MEMBER(struct gw_client_call, deadline, timer);
+    struct gw_grpc_client *client = call->client;
+    gw_client_enter(client);
+    gw_client_call_fail(call, GW_DEADLINE_EXCEEDED, 504, "deadline exceeded");
+    gw_client_leave(client);
+}
+
+/* --- request --- */
+
+static void send_message(struct gw_call *super, struct gw_slice framed, enum gw_send_flags flags)
+{
+    struct gw_client_call *call = (struct gw_client_call *)super;
+    call->sending = framed;
+    call->half_close = (flags & GW_SEND_END) != 0;
+    if (call->paused && call->stream_open && !call->ended) {
+        call->paused = false;
+        nghttp2_session_resume_data(call->client->session, call->stream_id);
+        gw_client_flush_later(call->client);
+    }
+}
+
+static ssize_t on_read_data(nghttp2_session *session, int32_t stream_id, uint8_t *out,
+                            size_t capacity, uint32_t *flags, nghttp2_data_source *source,
+                            void *arg)
+{
+    (void)session, (void)stream_id, (void)out, (void)arg;
+    struct gw_client_call *call = source->ptr;
+    if (call->ended || (call->sending.len == 0 && !call->half_close)) {
+        call->paused = true;
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    if (gw_h2_output_is_full(&call->client->output))
+        return NGHTTP2_ERR_PAUSE;
+    size_t n = call->sending.len < capacity ? call->sending.len : capacity;
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (n == call->sending.len && call->half_close) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+        call->local_closed = true;
+    }
+    return (ssize_t)n;
+}
+
+int gw_client_call_on_send_data(struct gw_client_call *call, const uint8_t head[9], size_t length)
+{
+    gw_h2_output_data_frame(&call->client->output, head, gw_slice(call->sending.base, length));
+    if (length == 0)
+        return 0;
+    call->sending = gw_slice_from(call->sending, length);
+    if (call->sending.len == 0 && call->params.callbacks->on_sent != NULL) {
+        call->sent = true;
+        make_due(call);
+    }
+    return 0;
+}
+
+/* Fields of our own, and room for the metadata of most calls. */
+#define OWN_FIELDS 8
+#define USUAL_FIELDS 40
+
+/* nghttp2 reads the bytes when it frames the request, and only if it was not reset before that. */
+#define BORROWED (NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE)
+
+static nghttp2_nv field(struct gw_slice name, struct gw_slice value, uint8_t flags)
+{
+    return (nghttp2_nv){
+        .name = (uint8_t *)(uintptr_t)name.base,
+        .value = (uint8_t *)(uintptr_t)value.base,
+        .namelen = name.len,
+        .valuelen = value.len,
+        .flags = flags,
+    };
+}
+
+static size_t fill_own_fields(const struct gw_client_call *call, nghttp2_nv nv[OWN_FIELDS],
+                              char timeout[16])
+{
+    const struct gw_call_params *params = &call->params;
+    size_t n = 0;
+    nv[n++] = field(GW_SLICE(":method"), GW_SLICE("POST"), BORROWED);
+    nv[n++] = field(GW_SLICE(":scheme"), params->scheme, BORROWED);
+    nv[n++] = field(GW_SLICE(":path"), params->path, BORROWED);
+    nv[n++] = field(GW_SLICE(":authority"), params->authority, BORROWED);
+    nv[n++] = field(GW_SLICE("te"), GW_SLICE("trailers"), BORROWED);
+    nv[n++] = field(GW_SLICE("content-type"), GW_SLICE("application/grpc"), BORROWED);
+    nv[n++] = field(GW_SLICE("user-agent"), GW_SLICE("sluice/" GW_VERSION), BORROWED);
+    if (params->deadline_ms != 0) {
+        uint64_t now = gw_loop_now_ms(call->client->loop);
+        uint64_t left = params->deadline_ms > now ? params->deadline_ms - now : 1;
+        size_t length = gw_grpc_timeout_format(timeout, left);
+        nv[n++] = field(GW_SLICE("grpc-timeout"), gw_slice(timeout, length),
+                        NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_INDEX);
+    }
+    return n;
+}
+
+/* nghttp2's own bound on a block; over it, it would refuse the stream as if the peer had. */
+static bool is_too_large(const nghttp2_nv *nv, size_t count)
+{
+    size_t bytes = 12;
+    for (size_t i = 0; i < count; i++)
+        bytes += nv[i].namelen + nv[i].valuelen + 12;
+    return bytes > 65536;
+}
+
+static int submit_request(struct gw_client_call *call)
+{
+    const struct gw_metadata *metadata = &call->params.metadata;
+    nghttp2_nv usual[USUAL_FIELDS], *nv = usual;
+    if (OWN_FIELDS + metadata->count > USUAL_FIELDS)
+        nv = gw_realloc(NULL, (OWN_FIELDS + metadata->count) * sizeof(*nv));
+
+    char timeout[16];
+    size_t count = fill_own_fields(call, nv, timeout);
+    /* Metadata is trace and request ids and tokens, different in each call: to index it would only
+     * push useful entries out of the table. */
+    for (size_t i = 0; i < metadata->count; i++)
+        nv[count++] = field(metadata->items[i].name, metadata->items[i].value,
+                            BORROWED | NGHTTP2_NV_FLAG_NO_INDEX);
+
+    nghttp2_data_provider body = {.source.ptr = call, .read_callback = on_read_data};
+    int rc = is_too_large(nv, count)
+                 ? NGHTTP2_ERR_FRAME_SIZE_ERROR
+                 : nghttp2_submit_request(call->client->session, NULL, nv, count, &body, call);
+    if (nv != usual)
+        free(nv);
+    return rc;
+}
+
+void gw_client_call_submit(struct gw_client_call *call)
+{
+    struct gw_grpc_client *client = call->client;
+    int rc = submit_request(call);
+    if (rc == NGHTTP2_ERR_FRAME_SIZE_ERROR) {
+        gw_client_call_fail(call, GW_RESOURCE_EXHAUSTED, 431, "request metadata over 64 KiB");
+        return;
+    }
+    if (rc < 0) {
+        /* Stream ids have run out. */
+        client->state = GW_CLIENT_DRAINING;
+        client->changed = true;
+        gw_client_call_fail(call, GW_UNAVAILABLE, 503, "the connection takes no more calls");
+        return;
+    }
+    TAILQ_REMOVE(&client->waiting, call, link);
+    TAILQ_INSERT_TAIL(&client->open, call, link);
+    call->stream_id = rc;
+    call->stream_open = true;
+    client->stream_count++;
+}
+
+/* --- response --- */
+
+static void give_back_window(struct gw_client_call *call)
+{
+    size_t keep = call->requested > 0 ? 0 : gw_frame_reader_held(&call->reader);
+    if (call->unconsumed < keep + CONSUME_STEP || !call->stream_open || call->remote_closed)
+        return;
+    nghttp2_session_consume_stream(call->client->session, call->stream_id, call->unconsumed - keep);
+    call->unconsumed = keep;
+    if (nghttp2_session_want_write(call->client->session))
+        gw_client_flush_later(call->client);
+}
+
+static void fail_malformed(struct gw_client_call *call, int frame_result)
+{
+    if (frame_result == GW_FRAME_TOO_LARGE)
+        gw_client_call_fail(call, GW_RESOURCE_EXHAUSTED, 502, "a message is over the limit");
+    else if (frame_result == GW_FRAME_COMPRESSED)
+        gw_client_call_fail(call, GW_INTERNAL, 502, "a message is compressed");
+    else
+        gw_client_call_fail(call, GW_INTERNAL, 502, "a message has an unknown flag");
+}
+
+/* The peer has ended the stream, and `result` tells how: ends the call unless messages are left. */
+static void end_after_messages(struct gw_client_call *call, const struct gw_call_result *result)
+{
+    if (gw_frame_reader_peek(&call->reader) == GW_FRAME_MESSAGE)
+        return;
+    if (gw_frame_reader_held(&call->reader) > 0 && result->status == GW_OK)
+        gw_client_call_fail(call, GW_INTERNAL, 502, "the answer ends within a message");
+    else
+        gw_client_call_end(call, result);
+}
+
+/* Gives out the messages that were asked for. */
+static void deliver(struct gw_client_call *call)
+{
+    int rc = GW_FRAME_MORE;
+    call->calling = true;
+    while (!call->ended && call->requested > 0) {
+        struct gw_slice message;
+        rc = gw_frame_reader_next(&call->reader, &message);
+        if (rc != GW_FRAME_MESSAGE)
+            break;
+        if (call->requested != GW_REQUEST_ALL)
+            call->requested--;
+        call->params.callbacks->on_message(call->params.arg, message);
+    }
+    call->calling = false;
+
+    if (call->ended) {
+        free_if_unused(call);
+        return;
+    }
+    gw_frame_reader_keep(&call->reader);
+    if (rc < 0)
+        fail_malformed(call, rc);
+    else if (call->held != NULL)
+        end_after_messages(call, &call->held->result);
+    else
+        give_back_window(call);
+}
+
+static void request(struct gw_call *super, uint32_t count)
+{
+    struct gw_client_call *call = (struct gw_client_call *)super;
+    if (__builtin_add_overflow(call->requested, count, &call->requested))
+        call->requested = GW_REQUEST_ALL;
+    if (!call->ended && !call->calling && gw_frame_reader_held(&call->reader) > 0)
+        make_due(call);
+}
+
+void gw_client_call_run_due(struct gw_client_call *call)
+{
+    if (call->sent) {
+        call->sent = false;
+        call->calling = true;
+        call->params.callbacks->on_sent(call->params.arg);
+        call->calling = false;
+    }
+    deliver(call);
+}
+
+static struct gw_slice copy(gw_pool *pool, struct gw_slice s)
+{
+    return s.len == 0 ? s : gw_pool_dup(pool, s);
+}
+
+/* Copies the block's result, for the block is about to go. */
+static void hold(struct gw_client_call *call, const struct gw_call_result *result)
+{
+    struct gw_held_result *held = gw_alloc(sizeof(*held));
+    h2o_mem_init_pool(&held->pool);
+    held->result = *result;
+    held->result.message = copy(&held->pool, result->message);
+    held->result.details = copy(&held->pool, result->details);
+    struct gw_metadata_store trailers = {.pool = &held->pool};
+    for (size_t i = 0; i < result->trailers.count; i++)
+        gw_metadata_store_add(&trailers, result->trailers.items[i].name,
+                              result->trailers.items[i].value);
+    held->result.trailers = gw_metadata_of(&trailers);
+    call->held = held;
+}
+
+static void on_stream_end(struct gw_client_call *call, const struct gw_call_result *result)
+{
+    call->remote_closed = true;
+    if (gw_frame_reader_peek(&call->reader) == GW_FRAME_MESSAGE)
+        hold(call, result);
+    else
+        end_after_messages(call, result);
+}
+
+static void on_initial_headers(struct gw_client_call *call, struct gw_header_block *block)
+{
+    call->headers_seen = true;
+    if (block->http_status != 200 || !block->is_grpc) {
+        struct gw_call_result result = gw_header_block_not_grpc(block);
+        gw_client_call_end(call, &result);
+    } else if (call->params.callbacks->on_headers != NULL) {
+        struct gw_metadata metadata = gw_metadata_of(&block->metadata);
+        call->params.callbacks->on_headers(call->params.arg, &metadata);
+    }
+}
+
+void gw_client_call_on_headers(struct gw_client_call *call, bool end_stream)
+{
+    struct gw_header_block *block = &call->client->block;
+    if (call->ended || (block->http_status >= 100 && block->http_status < 200))
+        return;
+    if (call->client->block_is_over_limit) {
+        gw_client_call_fail(call, GW_INTERNAL, 502, "the answer's metadata is over the limit");
+    } else if (end_stream) {
+        struct gw_call_result result = gw_header_block_result(block);
+        on_stream_end(call, &result);
+    } else if (!call->headers_seen) {
+        on_initial_headers(call, block);
+    }
+}
+
+void gw_client_call_on_data(struct gw_client_call *call, struct gw_slice chunk)
+{
+    if (call->ended)
+        return;
+    call->unconsumed += chunk.len;
+    gw_frame_reader_feed(&call->reader, chunk);
+    deliver(call);
+}
+
+void gw_client_call_on_data_end(struct gw_client_call *call)
+{
+    if (call->ended)
+        return;
+    struct gw_header_block *block = &call->client->block;
+    gw_header_block_begin(block);
+    struct gw_call_result result = gw_header_block_result(block);
+    on_stream_end(call, &result);
+}
+
+/* grpc/doc/PROTOCOL-HTTP2.md, Errors. */
+static struct gw_call_result result_of_reset(const struct gw_client_call *call, uint32_t error_code)
+{
+    switch (error_code) {
+    case NGHTTP2_REFUSED_STREAM:
+        return (struct gw_call_result){
+            .status = GW_UNAVAILABLE,
+            .message = GW_SLICE("the peer refused the stream"),
+            .unprocessed = true,
+            .http_status = 503,
+        };
+    case NGHTTP2_CANCEL:
+        /* A peer that keeps the deadline itself may be a moment ahead of us. */
+        if (call->params.deadline_ms != 0 && call->params.deadline_ms <= gw_clock_ms() + 1)
+            return (struct gw_call_result){
+                .status = GW_DEADLINE_EXCEEDED,
+                .message = GW_SLICE("deadline exceeded"),
+                .http_status = 504,
+            };
+        return (struct gw_call_result){
+            .status = GW_CANCELLED,
+            .message = GW_SLICE("the peer cancelled the stream"),
+        };
+    case NGHTTP2_ENHANCE_YOUR_CALM:
+        return (struct gw_call_result){
+            .status = GW_RESOURCE_EXHAUSTED,
+            .message = GW_SLICE("the peer asks for fewer calls"),
+        };
+    case NGHTTP2_INADEQUATE_SECURITY:
+        return (struct gw_call_result){
+            .status = GW_PERMISSION_DENIED,
+            .message = GW_SLICE("the peer asks for a safer connection"),
+        };
+    default:
+        return (struct gw_call_result){
+            .status = GW_INTERNAL,
+            .message = GW_SLICE("the stream was reset"),
+            .http_status = 502,
+        };
+    }
+}
+
+void gw_client_call_on_stream_close(struct gw_client_call *call, uint32_t error_code)
+{
+    call->stream_open = false;
+    /* After END_STREAM a reset only tells us to stop sending. */
+    if (call->ended || call->held != NULL) {
+        free_if_unused(call);
+        return;
+    }
+    struct gw_call_result result = result_of_reset(call, error_code);
+    gw_client_call_end(call, &result);
+}
+
+/* --- making one --- */
+
+static const struct gw_call_ops ops = {.send = send_message, .request = request, .cancel = cancel};
+
+struct gw_client_call *gw_client_call_create(struct gw_grpc_client *client,
+                                             const struct gw_call_params *params)
+{
+    struct gw_client_call *call = gw_realloc(NULL, sizeof(*call));
+    *call = (struct gw_client_call){
+        .super.ops = &ops,
+        .client = client,
+        .params = *params,
+        .deadline.fn = on_deadline,
+        .stream_id = -1,
+    };
+    if (call->params.scheme.len == 0)
+        call->params.scheme = GW_SLICE("http");
+    gw_frame_reader_init(&call->reader, params->max_message_bytes ? params->max_message_bytes
+                                                                  : DEFAULT_MAX_MESSAGE);
+    if (params->deadline_ms != 0)
+        gw_timer_start(client->loop, &call->deadline, params->deadline_ms);
+    return call;
+}

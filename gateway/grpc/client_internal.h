@@ -1,0 +1,112 @@
+/* What client.c (the connection) and client_call.c (one call on it) know of each other.
+ *
+ * A call is `waiting` until the peer's limit lets it have a stream, then `open` until nghttp2 has
+ * closed that stream. Its maker may be done with it sooner (`ended`): it stays until the reset has
+ * gone out, so that nghttp2's pointers to it never dangle. */
+#ifndef GW_GRPC_CLIENT_INTERNAL_H
+#define GW_GRPC_CLIENT_INTERNAL_H
+
+#include <nghttp2/nghttp2.h>
+#include <sys/queue.h>
+
+#include "grpc/client.h"
+#include "grpc/frame_reader.h"
+#include "grpc/h2_output.h"
+#include "grpc/header_block.h"
+
+/* What we let the peer send ahead. A stream's is what one call can hold that nobody reads; the
+ * connection's is given back at once, so that such a call does not stop the others. */
+#define GW_CLIENT_STREAM_WINDOW (256 << 10)
+#define GW_CLIENT_CONNECTION_WINDOW (16 << 20)
+
+/* The end of a stream, kept because messages before it were not asked for yet. */
+struct gw_held_result {
+    gw_pool pool;
+    struct gw_call_result result;
+};
+
+struct gw_client_call {
+    struct gw_call super;
+    struct gw_grpc_client *client;
+    TAILQ_ENTRY(gw_client_call) link;     /* in the client's waiting or open */
+    TAILQ_ENTRY(gw_client_call) due_link; /* in its due */
+    struct gw_call_params params;
+    struct gw_timer deadline;
+    int32_t stream_id; /* -1: still waiting */
+    bool stream_open;
+    bool ended;      /* cancelled, or on_end was called */
+    bool calling;    /* on_message or on_sent is running */
+    bool is_due;     /* queued in due */
+    bool sent;       /* on_sent is due */
+    bool half_close; /* END_STREAM follows what is in `sending` */
+    bool paused;     /* nghttp2 waits for nghttp2_session_resume_data */
+    bool local_closed, remote_closed, headers_seen;
+    struct gw_slice sending; /* what nghttp2 has not framed yet */
+    uint32_t requested;
+    size_t unconsumed; /* bytes of the stream's window that are not given back */
+    struct gw_frame_reader reader;
+    struct gw_held_result *held;
+};
+
+TAILQ_HEAD(gw_client_calls, gw_client_call);
+
+struct gw_grpc_client {
+    struct gw_loop *loop;
+    struct gw_grpc_client_options options;
+    struct sockaddr_storage address;
+    enum gw_grpc_client_state state;
+    int closed_status;
+    bool settings_received;
+    bool goaway_received;
+    bool was_full;  /* on_change is owed when there is room again */
+    bool changed;   /* on_change is due */
+    bool destroyed; /* goes when `entered` is 0 */
+    unsigned entered;
+    h2o_socket_t *socket;
+    nghttp2_session *session;
+    struct gw_h2_output output;
+    struct gw_task flush;
+    struct gw_timer connect_timer;
+    struct gw_header_block block;
+    bool block_is_over_limit;
+    size_t unconsumed; /* of the connection's window */
+    struct gw_client_calls waiting, open, due;
+    uint32_t call_count;   /* not ended */
+    uint32_t stream_count; /* open */
+    uint32_t stream_limit;
+};
+
+/* --- client.c, for calls --- */
+
+/* Around everything that may call back: the client is not freed in between. */
+static inline void gw_client_enter(struct gw_grpc_client *client)
+{
+    client->entered++;
+}
+void gw_client_leave(struct gw_grpc_client *client);
+/* Runs the client's flush at the end of the turn. */
+void gw_client_flush_later(struct gw_grpc_client *client);
+
+/* --- client_call.c, for the client --- */
+
+struct gw_client_call *gw_client_call_create(struct gw_grpc_client *client,
+                                             const struct gw_call_params *params);
+/* A waiting call becomes an open one, or ends where its request cannot be sent. */
+void gw_client_call_submit(struct gw_client_call *call);
+/* on_end, then what was left to do for the call. Frees it unless its stream is open. */
+void gw_client_call_end(struct gw_client_call *call, const struct gw_call_result *result);
+void gw_client_call_fail(struct gw_client_call *call, int status, int http_status,
+                         const char *message);
+/* The memory; the call has ended. */
+void gw_client_call_free(struct gw_client_call *call);
+/* What callbacks were put off for. */
+void gw_client_call_run_due(struct gw_client_call *call);
+
+/* From nghttp2's callbacks. The call may have ended. */
+void gw_client_call_on_headers(struct gw_client_call *call, bool end_stream);
+void gw_client_call_on_data(struct gw_client_call *call, struct gw_slice chunk);
+void gw_client_call_on_data_end(struct gw_client_call *call);
+void gw_client_call_on_stream_close(struct gw_client_call *call, uint32_t error_code);
+int gw_client_call_on_send_data(struct gw_client_call *call, const uint8_t head[9], size_t length);
+
+#endif

@@ -1,0 +1,38 @@
+/* One header block of an answer (initial metadata, trailers, or both in one), filled field by field
+ * as nghttp2 decodes it. HTTP/2 does not interleave blocks, so one a connection is enough.
+ * (grpc/doc/PROTOCOL-HTTP2.md, Responses.) */
+#ifndef GW_GRPC_HEADER_BLOCK_H
+#define GW_GRPC_HEADER_BLOCK_H
+
+#include "grpc/call.h"
+#include "grpc/metadata.h"
+
+/* Of all fields, those of the protocol too; bytes by RFC 9113 section 10.5.1. */
+#define GW_HEADER_BLOCK_COUNT 256
+#define GW_HEADER_BLOCK_BYTES (64 << 10)
+
+/* Embedded by value; worker-local. Everything in it is valid until begin, clear or dispose. */
+struct gw_header_block {
+    gw_pool pool;
+    struct gw_metadata_store metadata; /* without the fields below, and without grpc-encoding */
+    size_t count, bytes;
+    int http_status; /* 0: no :status, as in trailers */
+    bool is_grpc;    /* content-type begins with application/grpc */
+    int grpc_status; /* -1: none */
+    struct gw_slice message, details;
+};
+
+void gw_header_block_init(struct gw_header_block *block);
+void gw_header_block_begin(struct gw_header_block *block);
+/* -1 where the block is over a limit; nothing is added then. */
+int gw_header_block_add(struct gw_header_block *block, struct gw_slice name, struct gw_slice value);
+/* Gives the memory back, for reuse. Harmless twice. */
+void gw_header_block_clear(struct gw_header_block *block);
+
+/* How a call ends whose stream this block ends. Points into the block. */
+struct gw_call_result gw_header_block_result(struct gw_header_block *block);
+/* How a call ends whose answer, which this block begins, is not gRPC: anything but a 200 with the
+ * right content-type (grpc/doc/http-grpc-status-mapping.md). Points into the block. */
+struct gw_call_result gw_header_block_not_grpc(struct gw_header_block *block);
+
+#endif

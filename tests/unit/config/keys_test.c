@@ -1,0 +1,615 @@
+#include "config/keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "printed.h"
+
+/* The first line of every file here. */
+#define LISTEN "listen: [{address: 127.0.0.1:8080}]\n"
+#define UPSTREAM "upstreams: [{name: up, endpoints: [{address: a:1}]}]\n"
+#define SCHEMA "schema: {descriptor_sets: [a.binpb]}\n"
+
+static struct gw_config *load(const char *text)
+{
+    struct gw_diagnostics errors = {0};
+    struct gw_config *config = gw_config_parse("conf/f.yaml", gw_slice_str(text), &errors);
+    char *messages = printed(&errors);
+    assert_string_equal(messages, "");
+    free(messages);
+    assert_non_null(config);
+    return config;
+}
+
+static void assert_refused(const char *text, const char *expected)
+{
+    struct gw_diagnostics errors = {0};
+    assert_null(gw_config_parse("f", gw_slice_str(text), &errors));
+    char *messages = printed(&errors);
+    assert_string_equal(messages, expected);
+    free(messages);
+}
+
+static void absent_keys_have_their_defaults(void **state)
+{
+    (void)state;
+    struct gw_config *c = load(LISTEN SCHEMA UPSTREAM "tracing: {}\naccess_log: {}\n");
+    assert_string_equal(c->file, "conf/f.yaml");
+    assert_int_equal(c->listener_count, 1);
+    assert_string_equal(c->listeners[0].address.text, "127.0.0.1:8080");
+    assert_null(c->admin_address.text);
+    assert_int_equal(c->workers, 0);
+    assert_int_equal(c->limits.request_body_bytes, 4194304);
+    assert_int_equal(c->limits.header_count, 100);
+    assert_int_equal(c->limits.header_bytes, 65536);
+    assert_int_equal(c->limits.connections, 10000);
+    assert_int_equal(c->limits.request_timeout_ms, 30000);
+    assert_int_equal(c->upstream_count, 1);
+    const struct gw_config_upstream *up = &c->upstreams[0];
+    assert_string_equal(up->strategy.text, "round_robin");
+    assert_int_equal(up->endpoint_count, 1);
+    assert_int_equal(up->endpoints[0].weight, 1);
+    assert_int_equal(up->endpoints[0].port, 1);
+    assert_string_equal(up->endpoints[0].host.base, "a");
+    assert_int_equal(up->timeout_ms, 5000);
+    assert_int_equal(up->max_message_bytes, 4194304);
+    assert_int_equal(up->pool.initial_size, 1);
+    assert_int_equal(up->pool.max_size, 4);
+    assert_int_equal(up->pool.idle_timeout_ms, 600000);
+    assert_int_equal(up->pool.connect_timeout_ms, 2000);
+    assert_false(c->json.preserve_proto_names || c->json.always_print_defaults ||
+                 c->json.enums_as_ints || c->json.ignore_unknown_fields);
+    assert_true(c->tracing.sample == 1.0);
+    assert_int_equal(c->tracing.propagate,
+                     GW_PROPAGATE_W3C | GW_PROPAGATE_B3 | GW_PROPAGATE_XTRACE);
+    assert_true(c->access_log.enabled);
+    assert_string_equal(c->access_log.path.text, "-");
+    assert_int_equal(c->access_log.format, GW_ACCESS_LOG_JSON);
+    assert_int_equal(c->forward_headers.count, 0);
+    assert_int_equal(c->drain.delay_ms, 0);
+    assert_int_equal(c->drain.timeout_ms, 30000);
+    gw_config_destroy(c);
+}
+
+static void an_absent_block_is_a_feature_that_is_off(void **state)
+{
+    (void)state;
+    struct gw_config *c = load(LISTEN);
+    assert_int_equal(c->tracing.propagate, 0);
+    assert_false(c->access_log.enabled);
+    assert_null(c->admin_address.text);
+    assert_int_equal(c->limits.header_count, 100);
+    assert_int_equal(c->drain.timeout_ms, 30000);
+    assert_int_equal(c->upstream_count, 0);
+    assert_int_equal(c->route_count, 0);
+    gw_config_destroy(c);
+}
+
+static void every_key_is_read(void **state)
+{
+    (void)state;
+    struct gw_config *c = load(
+        "listen: [{address: '[::]:0'}, {address: localhost:81}]\n"
+        "admin: {address: 127.0.0.1:9090}\n"
+        "workers: 3\n"
+        "limits: {request_body: 64KiB, header_count: 50, header_bytes: 8KiB, connections: 7,\n"
+        "         request_timeout: 1m}\n" SCHEMA "upstreams:\n"
+        "  - name: up\n"
+        "    strategy: weighted\n"
+        "    endpoints: [{address: '[::1]:8001', weight: 3}, {address: 10.0.0.1:8002}]\n"
+        "    timeout: 250ms\n"
+        "    max_message: 1MiB\n"
+        "    pool: {initial_size: 0, max_size: 2, idle_timeout: 1h, connect_timeout: 5s}\n"
+        "routes:\n"
+        "  - match: GET /v1/users/{id}\n"
+        "    grpc: user.v1.UserService/GetUser\n"
+        "    upstream: up\n"
+        "    body: '*'\n"
+        "    response_body: user\n"
+        "    timeout: 2s\n"
+        "  - {annotations: user.v1.UserService, upstream: up}\n"
+        "json: {preserve_proto_names: true, always_print_defaults: true, enums_as_ints: true,\n"
+        "       ignore_unknown_fields: true}\n"
+        "tracing: {sample: 0.25, propagate: [b3]}\n"
+        "access_log: {path: ../var/access.log, format: json}\n"
+        "forward_headers: [x-tenant, user-agent]\n"
+        "drain: {delay: 1s, timeout: 2s}\n");
+    assert_int_equal(c->listener_count, 2);
+    assert_string_equal(c->listeners[1].address.text, "localhost:81");
+    assert_string_equal(c->admin_address.text, "127.0.0.1:9090");
+    assert_int_equal(c->workers, 3);
+    assert_int_equal(c->limits.request_body_bytes, 65536);
+    assert_int_equal(c->limits.header_count, 50);
+    assert_int_equal(c->limits.header_bytes, 8192);
+    assert_int_equal(c->limits.connections, 7);
+    assert_int_equal(c->limits.request_timeout_ms, 60000);
+    const struct gw_config_upstream *up = &c->upstreams[0];
+    assert_string_equal(up->name.text, "up");
+    assert_string_equal(up->strategy.text, "weighted");
+    assert_int_equal(up->endpoint_count, 2);
+    assert_string_equal(up->endpoints[0].address.text, "[::1]:8001");
+    assert_string_equal(up->endpoints[0].host.base, "::1");
+    assert_int_equal(up->endpoints[0].port, 8001);
+    assert_int_equal(up->endpoints[0].weight, 3);
+    assert_int_equal(up->endpoints[1].weight, 1);
+    assert_int_equal(up->timeout_ms, 250);
+    assert_int_equal(up->max_message_bytes, 1048576);
+    assert_int_equal(up->pool.initial_size, 0);
+    assert_int_equal(up->pool.max_size, 2);
+    assert_int_equal(up->pool.idle_timeout_ms, 3600000);
+    assert_int_equal(up->pool.connect_timeout_ms, 5000);
+    assert_int_equal(c->route_count, 2);
+    const struct gw_config_route *route = &c->routes[0];
+    assert_string_equal(route->match.text, "GET /v1/users/{id}");
+    assert_int_equal(route->match.place.line, 15);
+    assert_int_equal(route->match.place.column, 12);
+    assert_string_equal(route->grpc.text, "user.v1.UserService/GetUser");
+    assert_string_equal(route->upstream.text, "up");
+    assert_string_equal(route->body.text, "*");
+    assert_string_equal(route->response_body.text, "user");
+    assert_int_equal(route->timeout_ms, 2000);
+    assert_int_equal(route->place.line, 15);
+    assert_string_equal(c->routes[1].annotations.text, "user.v1.UserService");
+    assert_int_equal(c->routes[1].timeout_ms, 0);
+    assert_true(c->json.preserve_proto_names && c->json.always_print_defaults &&
+                c->json.enums_as_ints && c->json.ignore_unknown_fields);
+    assert_true(c->tracing.sample == 0.25);
+    assert_int_equal(c->tracing.propagate, GW_PROPAGATE_B3);
+    assert_true(c->access_log.enabled);
+    assert_string_equal(c->access_log.path.text, "conf/../var/access.log");
+    assert_int_equal(c->forward_headers.count, 2);
+    assert_string_equal(c->forward_headers.items[0].text, "x-tenant");
+    assert_int_equal(c->drain.delay_ms, 1000);
+    assert_int_equal(c->drain.timeout_ms, 2000);
+    gw_config_destroy(c);
+}
+
+static void paths_are_relative_to_the_file(void **state)
+{
+    (void)state;
+    struct gw_config *c = load(LISTEN "schema: {descriptor_sets: [../a, /b, c]}\n"
+                                      "access_log: {path: '-'}\n");
+    assert_int_equal(c->descriptor_sets.count, 3);
+    assert_string_equal(c->descriptor_sets.items[0].text, "conf/../a");
+    assert_string_equal(c->descriptor_sets.items[1].text, "/b");
+    assert_string_equal(c->descriptor_sets.items[2].text, "conf/c");
+    assert_string_equal(c->access_log.path.text, "-");
+    gw_config_destroy(c);
+}
+
+static void a_route_has_the_global_json_and_its_own_over_it(void **state)
+{
+    (void)state;
+    struct gw_config *c =
+        load(LISTEN SCHEMA UPSTREAM
+             "routes:\n"
+             "  - {annotations: a.B, upstream: up}\n"
+             "  - {annotations: a.C, upstream: up, json: {enums_as_ints: false}}\n"
+             "  - {annotations: a.D, upstream: up, json: {preserve_proto_names: true}}\n"
+             "json: {enums_as_ints: true}\n");
+    assert_true(c->routes[0].json.enums_as_ints);
+    assert_false(c->routes[1].json.enums_as_ints);
+    assert_true(c->routes[2].json.enums_as_ints);
+    assert_true(c->routes[2].json.preserve_proto_names);
+    assert_false(c->json.preserve_proto_names);
+    gw_config_destroy(c);
+}
+
+static void a_variable_gives_any_kind_of_value(void **state)
+{
+    (void)state;
+    setenv("GW_PORT", "8001", 1);
+    unsetenv("GW_UNSET");
+    struct gw_config *c = load(LISTEN "workers: ${GW_UNSET:-auto}\n"
+                                      "upstreams:\n"
+                                      "  - name: up\n"
+                                      "    endpoints: [{address: \"a:${GW_PORT}\", weight: "
+                                      "\"${GW_UNSET:-5}\"}]\n"
+                                      "    timeout: ${GW_UNSET:-7s}\n");
+    assert_int_equal(c->workers, 0);
+    assert_string_equal(c->upstreams[0].endpoints[0].address.text, "a:8001");
+    assert_int_equal(c->upstreams[0].endpoints[0].weight, 5);
+    assert_int_equal(c->upstreams[0].timeout_ms, 7000);
+    gw_config_destroy(c);
+}
+
+/* --- five broken configurations --- */
+
+static void a_misspelt_key(void **state)
+{
+    (void)state;
+    assert_refused(LISTEN "upstreams:\n"
+                          "  - name: up\n"
+                          "    stratgy: random\n"
+                          "    endpoints: [{address: a:1, wieght: 2}]\n",
+                   "f:4:5: unknown key `stratgy` in an upstream, expected one of `name`, "
+                   "`strategy`, `endpoints`, `timeout`, `max_message`, `pool`; did you mean "
+                   "\"strategy\"?\n"
+                   "f:5:32: unknown key `wieght` in an endpoint, expected one of `address`, "
+                   "`weight`; did you mean \"weight\"?\n");
+}
+
+static void a_wrong_type(void **state)
+{
+    (void)state;
+    assert_refused(LISTEN "limits: {header_count: many}\n",
+                   "f:2:24: `header_count`: expected a whole number from 1 to 100, found "
+                   "\"many\"\n");
+}
+
+static void an_unknown_upstream(void **state)
+{
+    (void)state;
+    assert_refused(LISTEN SCHEMA
+                   "upstreams:\n"
+                   "  - {name: user-service, endpoints: [{address: a:1}]}\n"
+                   "  - {name: order-service, endpoints: [{address: a:1}]}\n"
+                   "routes: [{annotations: user.v1.UserService, upstream: user-servce}]\n",
+                   "f:6:55: unknown upstream \"user-servce\", expected one of `user-service`, "
+                   "`order-service`; did you mean \"user-service\"?\n");
+}
+
+static void an_unset_variable(void **state)
+{
+    (void)state;
+    unsetenv("GW_UNSET");
+    assert_refused(LISTEN "admin: {address: \"${GW_UNSET}\"}\n",
+                   "f:2:18: the environment variable `GW_UNSET` is not set, expected a value for "
+                   "it or a default as in ${GW_UNSET:-default}\n");
+}
+
+static void several_at_once(void **state)
+{
+    (void)state;
+    assert_refused("lisen: []\n"
+                   "workers: 0\n"
+                   "upstreams: {}\n"
+                   "routes: [{match: GET /x, upstream: up}, 5]\n"
+                   "hooks: [a.rb]\n",
+                   "f:1:1: `listen` is missing in the configuration\n"
+                   "f:1:1: unknown key `lisen` in the configuration, expected one of `listen`, "
+                   "`admin`, `workers`, `limits`, `schema`, `upstreams`, `json`, `routes`, "
+                   "`tracing`, `access_log`, `forward_headers`, `drain`; did you mean \"listen\"?\n"
+                   "f:2:10: `workers`: expected auto or a whole number from 1 to 256, found \"0\"\n"
+                   "f:3:12: `upstreams`: expected a list, found a mapping\n"
+                   "f:4:10: `grpc` is missing in a route\n"
+                   "f:4:10: routes without `schema`, expected its `descriptor_sets` to define "
+                   "their methods\n"
+                   "f:4:36: unknown upstream \"up\", expected one of `upstreams`, which has none\n"
+                   "f:4:41: `routes`: expected a mapping for a route, found \"5\"\n"
+                   "f:5:1: `hooks` is not supported yet\n");
+}
+
+/* --- one rule each --- */
+
+static void what_does_not_exist_yet_is_refused(void **state)
+{
+    (void)state;
+    assert_refused("listen: [{address: a:1, tls: {}}]\n"
+                   "upstreams:\n"
+                   "  - name: up\n"
+                   "    endpoints: [{address: a:1}]\n"
+                   "    tls: {}\n"
+                   "    keepalive: {}\n"
+                   "    health_check: {}\n"
+                   "    retry: {}\n"
+                   "    circuit_breaker: {}\n"
+                   "schema: {descriptor_sets: [a]}\n"
+                   "routes:\n"
+                   "  - {annotations: a.B, upstream: up, hooks: [], retry: {}}\n"
+                   "  - {annotations: a.C, upstream: up, service: x, files: x, cors: x}\n"
+                   "hooks: []\n"
+                   "hook_limits: {}\n",
+                   "f:1:25: `tls` is not supported yet\n"
+                   "f:5:5: `tls` is not supported yet\n"
+                   "f:6:5: `keepalive` is not supported yet\n"
+                   "f:7:5: `health_check` is not supported yet\n"
+                   "f:8:5: `retry` is not supported yet\n"
+                   "f:9:5: `circuit_breaker` is not supported yet\n"
+                   "f:12:38: `hooks` is not supported yet\n"
+                   "f:12:49: `retry` is not supported yet\n"
+                   "f:13:38: `service` is not supported yet\n"
+                   "f:13:50: `files` is not supported yet\n"
+                   "f:13:60: `cors` is not supported yet\n"
+                   "f:14:1: `hooks` is not supported yet\n"
+                   "f:15:1: `hook_limits` is not supported yet\n");
+}
+
+static void the_file_is_a_mapping(void **state)
+{
+    (void)state;
+    assert_refused("- a\n", "f:1:1: expected a mapping, found a list\n");
+    assert_refused("~\n", "f:1:1: expected a mapping, found nothing\n");
+}
+
+static void there_is_at_least_one_listener(void **state)
+{
+    (void)state;
+    assert_refused("workers: 1\n", "f:1:1: `listen` is missing in the configuration\n");
+    assert_refused("listen: []\n",
+                   "f:1:9: `listen`: expected a list of at least one, found an empty list\n");
+    assert_refused("listen: 127.0.0.1:80\n",
+                   "f:1:9: `listen`: expected a list of at least one, found \"127.0.0.1:80\"\n");
+    assert_refused("listen: [{}]\n", "f:1:10: `address` is missing in a listener\n");
+}
+
+static void addresses_have_a_host_and_a_port(void **state)
+{
+    (void)state;
+    assert_refused("listen: [{address: 8080}]\n",
+                   "f:1:20: `address`: expected an address HOST:PORT such as 127.0.0.1:8080 or "
+                   "[::1]:8080, found \"8080\"\n");
+    assert_refused(LISTEN "admin: {address: ''}\n",
+                   "f:2:18: `address`: expected an address HOST:PORT such as 127.0.0.1:8080 or "
+                   "[::1]:8080, found the text \"\"\n");
+    assert_refused(LISTEN "upstreams: [{name: up, endpoints: [{address: localhost:0}]}]\n",
+                   "f:2:46: `address`: expected a port from 1 to 65535, found \"localhost:0\"\n");
+}
+
+static void numbers_have_bounds(void **state)
+{
+    (void)state;
+    assert_refused(LISTEN "limits: {header_count: 0, connections: 1000001}\n",
+                   "f:2:24: `header_count`: expected a whole number from 1 to 100, found \"0\"\n"
+                   "f:2:40: `connections`: expected a whole number from 1 to 1000000, found "
+                   "\"1000001\"\n");
+    assert_refused(LISTEN "upstreams: [{name: up, endpoints: [{address: a:1, weight: 0}]}]\n",
+                   "f:2:59: `weight`: expected a whole number from 1 to 1000000, found \"0\"\n");
+    assert_refused(LISTEN "limits: {header_count: 18446744073709551617, connections: -1}\n",
+                   "f:2:24: `header_count`: expected a whole number from 1 to 100, found "
+                   "\"18446744073709551617\"\n"
+                   "f:2:59: `connections`: expected a whole number from 1 to 1000000, found "
+                   "\"-1\"\n");
+    assert_refused(LISTEN "limits: {header_count: '5', connections: [5]}\n",
+                   "f:2:24: `header_count`: expected a whole number from 1 to 100, found the text "
+                   "\"5\"\n"
+                   "f:2:42: `connections`: expected a whole number from 1 to 1000000, found a "
+                   "list\n");
+    assert_refused(LISTEN "workers: 257\n",
+                   "f:2:10: `workers`: expected auto or a whole number from 1 to 256, found "
+                   "\"257\"\n");
+}
+
+static void durations_and_sizes_have_units_and_bounds(void **state)
+{
+    (void)state;
+    assert_refused(LISTEN "limits: {request_timeout: 30, request_body: 4MB}\n",
+                   "f:2:27: `request_timeout`: expected a duration from 1ms to 24h, written like "
+                   "500ms, 5s, 2m or 1h, found \"30\"\n"
+                   "f:2:45: `request_body`: expected a size from 1KiB to 1024MiB, written like "
+                   "64KiB or 4MiB, found \"4MB\"\n");
+    assert_refused(LISTEN "limits: {request_timeout: 0s, header_bytes: 401KiB}\n",
+                   "f:2:27: `request_timeout`: expected a duration from 1ms to 24h, written like "
+                   "500ms, 5s, 2m or 1h, found \"0s\"\n"
+                   "f:2:45: `header_bytes`: expected a size from 1KiB to 400KiB, written like "
+                   "64KiB or 4MiB, found \"401KiB\"\n");
+}
+
+static void a_bool_is_true_or_false(void **state)
+{
+    (void)state;
+    assert_refused(LISTEN "json: {enums_as_ints: yes, preserve_proto_names: 'true'}\n",
+                   "f:2:23: `enums_as_ints`: expected true or false, found \"yes\"\n"
+                   "f:2:50: `preserve_proto_names`: expected true or false, found the text "
+                   "\"true\"\n");
+}
+
+static void a_sample_is_between_none_and_all(void **state)
+{
+    (void)state;
+    static const char *const refused[] = {"1.01", "-0.1", "nan",   "inf", "0x1",
+                                          "half", ".",    "1.0.0", "1e",  "0.5s"};
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        struct gw_buf text = GW_BUF_HEAP, expected = GW_BUF_HEAP;
+        gw_buf_printf(&text, LISTEN "tracing: {sample: %s}\n", refused[i]);
+        gw_buf_printf(&expected, "f:2:19: `sample`: expected a number from 0 to 1, found \"%s\"\n",
+                      refused[i]);
+        assert_refused(gw_buf_terminate(&text), gw_buf_terminate(&expected));
+        gw_buf_dispose(&text);
+        gw_buf_dispose(&expected);
+    }
+    struct gw_config *c = load(LISTEN "tracing: {sample: 1e-3}\n");
+    assert_true(c->tracing.sample == 0.001);
+    gw_config_destroy(c);
+}
+
+static void names_out_of_a_list_are_checked(void **state)
+{
+    (void)state;
+    assert_refused(LISTEN "tracing: {propagate: [w3c, b33]}\n",
+                   "f:2:28: `propagate`: unknown name \"b33\", expected one of `w3c`, `b3`, "
+                   "`x-trace`; did you mean \"b3\"?\n");
+    assert_refused(LISTEN "tracing: {propagate: w3c}\n",
+                   "f:2:22: `propagate`: expected a list of names, found \"w3c\"\n");
+    assert_refused(LISTEN "access_log: {format: text}\n",
+                   "f:2:22: `format`: unknown name \"text\", expected `json`\n");
+    struct gw_config *c = load(LISTEN "tracing: {propagate: []}\n");
+    assert_int_equal(c->tracing.propagate, 0);
+    gw_config_destroy(c);
+}
+
+static void an_upstream_has_a_name_and_endpoints(void **state)
+{
+    (void)state;
+    assert_refused(LISTEN "upstreams: [{timeout: 5s}]\n",
+                   "f:2:13: `endpoints` is missing in an upstream\n"
+                   "f:2:13: `name` is missing in an upstream\n");
+    assert_refused(LISTEN "upstreams: [{name: a b, endpoints: []}, {name: '', endpoints: [x]}]\n",
+                   "f:2:20: `name`: expected letters, digits, `-`, `_` and `.`, found \"a b\"\n"
+                   "f:2:36: `endpoints`: expected a list of at least one, found an empty list\n"
+                   "f:2:48: `name`: expected letters, digits, `-`, `_` and `.`, found the text "
+                   "\"\"\n"
+                   "f:2:64: `endpoints`: expected a mapping for an endpoint, found \"x\"\n");
+}
+
+static void names_of_upstreams_differ(void **state)
+{
+    (void)state;
+    assert_refused(LISTEN "upstreams:\n"
+                          "  - {name: up, endpoints: [{address: a:1}]}\n"
+                          "  - {name: down, endpoints: [{address: a:1}]}\n"
+                          "  - {name: up, endpoints: [{address: a:1}]}\n",
+                   "f:5:12: two upstreams are called \"up\", the first at line 3\n");
+}
+
+static void a_pool_begins_no_larger_than_it_gets(void **state)
+{
+    (void)state;
+    assert_refused(LISTEN "upstreams: [{name: up, endpoints: [{address: a:1}], pool: "
+                          "{initial_size: 3, max_size: 2}}]\n",
+                   "f:2:74: `initial_size`: expected at most `max_size`, which is 2, found 3\n");
+    assert_refused(LISTEN "upstreams: [{name: up, endpoints: [{address: a:1}], pool: "
+                          "{initial_size: 5}}]\n",
+                   "f:2:74: `initial_size`: expected at most `max_size`, which is 4, found 5\n");
+}
+
+static void a_route_has_either_kind_of_binding(void **state)
+{
+    (void)state;
+    assert_refused(LISTEN SCHEMA UPSTREAM "routes: [{upstream: up}]\n",
+                   "f:4:10: a route without a binding, expected `match` and `grpc`, or "
+                   "`annotations`\n");
+    assert_refused(LISTEN SCHEMA UPSTREAM "routes: [{upstream: up, grpc: a.B/C}]\n",
+                   "f:4:10: `match` is missing in a route\n");
+    assert_refused(LISTEN SCHEMA UPSTREAM
+                   "routes: [{upstream: up, annotations: a.B, match: GET /x, body: b}]\n",
+                   "f:4:50: `match` beside `annotations`, expected one or the other\n"
+                   "f:4:64: `body` beside `annotations`, expected one or the other\n");
+    assert_refused(LISTEN SCHEMA UPSTREAM "routes: [{annotations: a.B}]\n",
+                   "f:4:10: `upstream` is missing in a route\n");
+}
+
+static void a_binding_has_its_form(void **state)
+{
+    (void)state;
+    static const char *const matches[] = {"/v1/x", "get /x", "GET", "GET x", "GET  /x", "GET /x y"};
+    for (size_t i = 0; i < sizeof(matches) / sizeof(matches[0]); i++) {
+        struct gw_buf text = GW_BUF_HEAP, expected = GW_BUF_HEAP;
+        gw_buf_printf(&text,
+                      LISTEN SCHEMA UPSTREAM "routes: [{upstream: up, grpc: a.B/C, match: %s}]\n",
+                      matches[i]);
+        gw_buf_printf(&expected,
+                      "f:4:45: `match`: expected METHOD and path such as \"GET /v1/users/{id}\", "
+                      "found \"%s\"\n",
+                      matches[i]);
+        assert_refused(gw_buf_terminate(&text), gw_buf_terminate(&expected));
+        gw_buf_dispose(&text);
+        gw_buf_dispose(&expected);
+    }
+    assert_refused(LISTEN SCHEMA UPSTREAM "routes: [{upstream: up, match: GET /, grpc: a.B.C}]\n",
+                   "f:4:45: `grpc`: expected SERVICE/METHOD such as user.v1.UserService/GetUser, "
+                   "found \"a.B.C\"\n");
+    assert_refused(LISTEN SCHEMA UPSTREAM "routes: [{upstream: up, annotations: a.B/C}]\n",
+                   "f:4:38: `annotations`: expected the name of a service such as "
+                   "user.v1.UserService, found \"a.B/C\"\n");
+}
+
+static void routes_need_a_schema(void **state)
+{
+    (void)state;
+    assert_refused(LISTEN UPSTREAM "routes: [{upstream: up, annotations: a.B}]\n",
+                   "f:3:10: routes without `schema`, expected its `descriptor_sets` to define "
+                   "their methods\n");
+    assert_refused(LISTEN "schema: {descriptor_sets: []}\n",
+                   "f:2:27: `descriptor_sets`: expected a list of at least one path, found an "
+                   "empty list\n");
+    assert_refused(LISTEN "schema: {}\n", "f:2:9: `descriptor_sets` is missing in `schema`\n");
+}
+
+static void headers_that_go_on_are_lower_case_and_end_to_end(void **state)
+{
+    (void)state;
+    static const char *const refused[] = {"X-Tenant",          "te",           "connection",
+                                          "transfer-encoding", "grpc-timeout", "host",
+                                          "content-type",      ":path",        "x tenant"};
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        struct gw_buf text = GW_BUF_HEAP, expected = GW_BUF_HEAP;
+        gw_buf_printf(&text, LISTEN "forward_headers:\n  - x-ok\n  - %s\n", refused[i]);
+        gw_buf_printf(&expected,
+                      "f:4:5: `forward_headers`: expected a lower-case header name that is not "
+                      "hop-by-hop and not grpc-*, found \"%s\"\n",
+                      refused[i]);
+        assert_refused(gw_buf_terminate(&text), gw_buf_terminate(&expected));
+        gw_buf_dispose(&text);
+        gw_buf_dispose(&expected);
+    }
+    assert_refused(LISTEN "forward_headers: x-tenant\n",
+                   "f:2:18: `forward_headers`: expected a list of texts, found \"x-tenant\"\n");
+}
+
+static void an_empty_block_is_not_a_mapping(void **state)
+{
+    (void)state;
+    assert_refused(LISTEN "tracing:\njson: ~\n",
+                   "f:2:9: `tracing`: expected a mapping, found nothing\n"
+                   "f:3:7: `json`: expected a mapping, found nothing\n");
+}
+
+static void a_broken_value_is_reported_once(void **state)
+{
+    (void)state;
+    unsetenv("GW_UNSET");
+    assert_refused(LISTEN "workers: ${GW_UNSET}\nlimits: {connections: \"${GW_UNSET}\"}\n",
+                   "f:2:10: the environment variable `GW_UNSET` is not set, expected a value for "
+                   "it or a default as in ${GW_UNSET:-default}\n"
+                   "f:3:23: the environment variable `GW_UNSET` is not set, expected a value for "
+                   "it or a default as in ${GW_UNSET:-default}\n");
+}
+
+static void long_values_are_cut_in_messages(void **state)
+{
+    (void)state;
+    struct gw_buf text = GW_BUF_HEAP, expected = GW_BUF_HEAP;
+    gw_buf_printf(&text, LISTEN "workers: %0200d\n", 257);
+    gw_buf_printf(&expected,
+                  "f:2:10: `workers`: expected auto or a whole number from 1 to 256, found "
+                  "\"%0100d\"...\n",
+                  0);
+    assert_refused(gw_buf_terminate(&text), gw_buf_terminate(&expected));
+    gw_buf_dispose(&text);
+    gw_buf_dispose(&expected);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(absent_keys_have_their_defaults),
+        cmocka_unit_test(an_absent_block_is_a_feature_that_is_off),
+        cmocka_unit_test(every_key_is_read),
+        cmocka_unit_test(paths_are_relative_to_the_file),
+        cmocka_unit_test(a_route_has_the_global_json_and_its_own_over_it),
+        cmocka_unit_test(a_variable_gives_any_kind_of_value),
+        cmocka_unit_test(a_misspelt_key),
+        cmocka_unit_test(a_wrong_type),
+        cmocka_unit_test(an_unknown_upstream),
+        cmocka_unit_test(an_unset_variable),
+        cmocka_unit_test(several_at_once),
+        cmocka_unit_test(what_does_not_exist_yet_is_refused),
+        cmocka_unit_test(the_file_is_a_mapping),
+        cmocka_unit_test(there_is_at_least_one_listener),
+        cmocka_unit_test(addresses_have_a_host_and_a_port),
+        cmocka_unit_test(numbers_have_bounds),
+        cmocka_unit_test(durations_and_sizes_have_units_and_bounds),
+        cmocka_unit_test(a_bool_is_true_or_false),
+        cmocka_unit_test(a_sample_is_between_none_and_all),
+        cmocka_unit_test(names_out_of_a_list_are_checked),
+        cmocka_unit_test(an_upstream_has_a_name_and_endpoints),
+        cmocka_unit_test(names_of_upstreams_differ),
+        cmocka_unit_test(a_pool_begins_no_larger_than_it_gets),
+        cmocka_unit_test(a_route_has_either_kind_of_binding),
+        cmocka_unit_test(a_binding_has_its_form),
+        cmocka_unit_test(routes_need_a_schema),
+        cmocka_unit_test(headers_that_go_on_are_lower_case_and_end_to_end),
+        cmocka_unit_test(an_empty_block_is_not_a_mapping),
+        cmocka_unit_test(a_broken_value_is_reported_once),
+        cmocka_unit_test(long_values_are_cut_in_messages),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

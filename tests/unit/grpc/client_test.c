@@ -1,0 +1,517 @@
+/* Calls that go well, and what goes over the wire for them. */
+#include "record.h"
+
+static void a_unary_call_is_answered(void **state)
+{
+    (void)state;
+    fx.peer.on_request = peer_echo;
+    fixture_connect();
+    struct record *r = start_unary(0);
+    run_until(r->ended);
+    assert_int_equal(r->headers, 1);
+    assert_int_equal(r->messages, 1);
+    assert_text(r->bytes, "hello");
+    assert_int_equal(r->result.status, GW_OK);
+    assert_true(r->result.from_peer);
+    assert_false(r->result.unprocessed);
+    assert_int_equal(r->sent, 1);
+    run_until(fx.peer.streams[0].closed);
+    assert_int_equal(fx.peer.streams[0].error_code, NGHTTP2_NO_ERROR);
+    assert_int_equal(gw_grpc_client_call_count(fx.client), 0);
+}
+
+static void the_request_has_the_headers_of_grpc(void **state)
+{
+    (void)state;
+    fx.peer.on_request = peer_echo;
+    fixture_connect();
+    struct gw_call_params params = params_for(&fx.records[0]);
+    static const struct gw_metadatum metadata[] = {
+        {{"x-one", 5}, {"1", 1}},
+        {{"x-data-bin", 10}, {"AAEC", 4}},
+    };
+    params.metadata = (struct gw_metadata){metadata, 2};
+    params.deadline_ms = gw_clock_ms() + 4000;
+    struct record *r = start_with(0, &params);
+    gw_call_send(r->call, GW_SLICE("\0\0\0\0\2hi"), GW_SEND_END);
+    gw_call_request(r->call, 1);
+    run_until(r->ended);
+    const struct gw_buf *head = &fx.peer.streams[0].head;
+    static const char *const expected[] = {
+        ":method: POST\n",          ":scheme: http\n",  ":path: /test.v1.Test/Echo\n",
+        ":authority: test.local\n", "\nte: trailers\n", "\ncontent-type: application/grpc\n",
+        "\nuser-agent: sluice/",    "\nx-one: 1\n",     "\nx-data-bin: AAEC\n",
+    };
+    for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
+        assert_true(contains(head, expected[i]));
+    const char *timeout = memmem(head->base, head->len, "\ngrpc-timeout: ", 15);
+    assert_non_null(timeout);
+    uint64_t ns;
+    size_t digits = strspn(timeout + 15, "0123456789");
+    assert_int_equal(gw_grpc_timeout_parse(gw_slice(timeout + 15, digits + 1), &ns), 0);
+    assert_in_range(ns / 1000000, 3000, 4000);
+}
+
+static void no_deadline_sends_no_timeout(void **state)
+{
+    (void)state;
+    fx.peer.on_request = peer_echo;
+    fixture_connect();
+    struct record *r = start_unary(0);
+    run_until(r->ended);
+    assert_false(contains(&fx.peer.streams[0].head, "grpc-timeout"));
+}
+
+static void much_metadata_is_sent(void **state)
+{
+    (void)state;
+    fx.peer.on_request = peer_echo;
+    fixture_connect();
+    struct gw_metadatum metadata[90];
+    for (size_t i = 0; i < 90; i++)
+        metadata[i] = (struct gw_metadatum){GW_SLICE("x-many"), GW_SLICE("abcdefghijklm")};
+    struct gw_call_params params = params_for(&fx.records[0]);
+    params.metadata = (struct gw_metadata){metadata, 90};
+    struct record *r = start_with(0, &params);
+    gw_call_send(r->call, GW_SLICE("\0\0\0\0\2hi"), GW_SEND_END);
+    gw_call_request(r->call, 1);
+    run_until(r->ended);
+    assert_int_equal(r->result.status, GW_OK);
+    assert_in_range(fx.peer.streams[0].head.len, 90 * 22, 90 * 22 + 300);
+}
+
+static void metadata_over_64_kib_is_refused_here(void **state)
+{
+    (void)state;
+    static char big[70000];
+    memset(big, 'v', sizeof(big));
+    struct gw_metadatum metadata = {GW_SLICE("x-big"), gw_slice(big, sizeof(big))};
+    fx.peer.on_request = peer_echo;
+    fixture_connect();
+    struct gw_call_params params = params_for(&fx.records[0]);
+    params.metadata = (struct gw_metadata){&metadata, 1};
+    struct record *r = start_with(0, &params);
+    run_until(r->ended);
+    assert_int_equal(r->result.status, GW_RESOURCE_EXHAUSTED);
+    assert_int_equal(r->result.http_status, 431);
+    r = start_unary(1);
+    run_until(r->ended);
+    assert_int_equal(r->result.status, GW_OK);
+}
+
+static void answer_with_everything(struct peer_stream *stream)
+{
+    nghttp2_nv head[] = {NV(":status", "200"), NV("content-type", "application/grpc"),
+                         NV("x-head", "h")};
+    static nghttp2_nv tail[] = {NV("grpc-status", "9"), NV("grpc-message", "not%20now %25"),
+                                NV("grpc-status-details-bin", "CAkSAXg"), NV("x-tail", "t")};
+    peer_send_headers(stream, head, 3);
+    peer_send_message(stream, GW_SLICE("m"));
+    peer_send_trailers(stream, tail, 4);
+}
+
+static void metadata_trailers_and_details_come_back(void **state)
+{
+    (void)state;
+    fx.peer.on_request = answer_with_everything;
+    fixture_connect();
+    struct record *r = start_unary(0);
+    run_until(r->ended);
+    assert_text(r->header_text, "x-head: h\n");
+    assert_text(r->trailer_text, "x-tail: t\n");
+    assert_int_equal(r->result.status, GW_FAILED_PRECONDITION);
+    assert_true(r->result.from_peer);
+    assert_text(r->message, "not now %");
+    assert_text(r->details, "\x08\x09\x12\x01x");
+}
+
+static void answer_trailers_only(struct peer_stream *stream)
+{
+    nghttp2_nv nv[] = {NV(":status", "200"), NV("content-type", "application/grpc"),
+                       NV("grpc-status", "5"), NV("grpc-message", "gone"), NV("x-tail", "t")};
+    nghttp2_submit_response(stream->peer->session, stream->id, nv, 5, NULL);
+}
+
+static void a_trailers_only_answer_has_no_headers(void **state)
+{
+    (void)state;
+    fx.peer.on_request = answer_trailers_only;
+    fixture_connect();
+    struct record *r = start_unary(0);
+    run_until(r->ended);
+    assert_int_equal(r->headers, 0);
+    assert_int_equal(r->messages, 0);
+    assert_int_equal(r->result.status, GW_NOT_FOUND);
+    assert_true(r->result.from_peer);
+    assert_text(r->message, "gone");
+    assert_text(r->trailer_text, "x-tail: t\n");
+}
+
+static void calls_started_before_the_connection_stands_wait_for_it(void **state)
+{
+    (void)state;
+    fx.peer.on_request = peer_echo;
+    fx.peer.hold_settings = fx.peer.stalled = true;
+    fixture_connect();
+    assert_int_equal(gw_grpc_client_state(fx.client), GW_CLIENT_CONNECTING);
+    struct record *r = start_unary(0);
+    run_for(30);
+    assert_int_equal(fx.peer.connections, 1);
+    assert_int_equal(fx.peer.stream_count, 0);
+    assert_int_equal(gw_grpc_client_state(fx.client), GW_CLIENT_CONNECTING);
+    fx.peer.stalled = false;
+    peer_send_settings(&fx.peer);
+    run_until(r->ended);
+    assert_int_equal(r->result.status, GW_OK);
+    assert_int_equal(gw_grpc_client_state(fx.client), GW_CLIENT_READY);
+    assert_int_equal(fx.last_state, GW_CLIENT_READY);
+}
+
+static void request_and_message_leave_in_one_write(void **state)
+{
+    (void)state;
+    fixture_connect();
+    run_until(gw_grpc_client_state(fx.client) == GW_CLIENT_READY);
+    run_for(10);
+    start_unary(0);
+    start_unary(1);
+    gw_loop_turn(fx.loop, 0);
+    peer_pump(&fx.peer);
+    assert_int_equal(fx.peer.stream_count, 2);
+    assert_true(fx.peer.streams[0].ended);
+    assert_true(fx.peer.streams[1].ended);
+}
+
+static void calls_above_the_peers_limit_wait(void **state)
+{
+    (void)state;
+    fx.peer.max_streams = 2;
+    fixture_connect();
+    run_until(gw_grpc_client_state(fx.client) == GW_CLIENT_READY);
+    assert_int_equal(gw_grpc_client_call_limit(fx.client), 2);
+    for (size_t i = 0; i < 5; i++)
+        start_unary(i);
+    run_for(20);
+    assert_int_equal(fx.peer.stream_count, 2);
+    assert_int_equal(gw_grpc_client_call_count(fx.client), 5);
+    fx.changes = 0;
+    peer_echo(&fx.peer.streams[1]);
+    run_until(fx.records[1].ended);
+    run_until(fx.peer.stream_count == 3);
+    assert_int_equal(fx.changes, 0);
+    fx.peer.on_request = peer_echo;
+    peer_echo(&fx.peer.streams[0]);
+    peer_echo(&fx.peer.streams[2]);
+    for (size_t i = 0; i < 5; i++)
+        run_until(fx.records[i].ended);
+    assert_int_equal(fx.peer.stream_count, 5);
+    run_until(fx.changes > 0); /* room again */
+}
+
+static void a_waiting_call_that_is_cancelled_is_never_sent(void **state)
+{
+    (void)state;
+    fx.peer.max_streams = 1;
+    fixture_connect();
+    run_until(gw_grpc_client_state(fx.client) == GW_CLIENT_READY);
+    start_unary(0);
+    struct record *second = start_unary(1);
+    start_unary(2);
+    run_for(10);
+    gw_call_cancel(second->call);
+    fx.peer.on_request = peer_echo;
+    peer_echo(&fx.peer.streams[0]);
+    run_until(fx.records[2].ended);
+    assert_int_equal(fx.peer.stream_count, 2);
+    assert_int_equal(second->ended, 0);
+}
+
+static void cancelling_resets_the_stream_and_nothing_is_heard(void **state)
+{
+    (void)state;
+    fixture_connect();
+    struct record *r = start_unary(0);
+    run_until(fx.peer.stream_count == 1);
+    gw_call_cancel(r->call);
+    assert_int_equal(gw_grpc_client_call_count(fx.client), 0);
+    peer_echo(&fx.peer.streams[0]);
+    run_until(fx.peer.streams[0].closed);
+    assert_int_equal(fx.peer.streams[0].error_code, NGHTTP2_CANCEL);
+    assert_int_equal(r->headers + r->messages + r->ended, 0);
+    gw_call_cancel(NULL);
+}
+
+/* The metadata is gone before the request would have been framed. */
+static void a_call_cancelled_in_the_turn_that_started_it_leaves_no_trace(void **state)
+{
+    (void)state;
+    fixture_connect();
+    run_until(gw_grpc_client_state(fx.client) == GW_CLIENT_READY);
+    char *name = gw_strdup(GW_SLICE("x-gone"));
+    struct gw_metadatum metadata = {gw_slice(name, 6), GW_SLICE("1")};
+    struct gw_call_params params = params_for(&fx.records[0]);
+    params.metadata = (struct gw_metadata){&metadata, 1};
+    struct record *r = start_with(0, &params);
+    gw_call_send(r->call, gw_slice(name, 6), GW_SEND_END);
+    gw_call_cancel(r->call);
+    free(name);
+    run_for(10);
+    assert_int_equal(fx.peer.stream_count, 0);
+}
+
+static void cancel_it(struct record *r)
+{
+    gw_call_cancel(r->call);
+    r->call = NULL;
+}
+
+static void cancel_on_message(struct record *r, struct gw_slice message)
+{
+    (void)message;
+    cancel_it(r);
+}
+
+static void answer_three_messages(struct peer_stream *stream)
+{
+    peer_send_grpc_headers(stream);
+    for (int i = 0; i < 3; i++)
+        peer_send_message(stream, GW_SLICE("abc"));
+    peer_send_ok(stream);
+}
+
+static void a_call_may_be_cancelled_from_any_of_its_callbacks(void **state)
+{
+    (void)state;
+    fx.peer.on_request = answer_three_messages;
+    fixture_connect();
+    fx.records[0].on_headers = cancel_it;
+    fx.records[1].on_message = cancel_on_message;
+    fx.records[2].on_sent = cancel_it;
+    for (size_t i = 0; i < 4; i++)
+        start_unary(i);
+    run_until(fx.records[3].ended);
+    run_for(10);
+    assert_int_equal(fx.records[0].headers, 1);
+    assert_int_equal(fx.records[0].messages + fx.records[0].ended, 0);
+    assert_int_equal(fx.records[1].messages, 1);
+    assert_text(fx.records[1].bytes, "abc");
+    assert_int_equal(fx.records[1].ended, 0);
+    assert_int_equal(fx.records[2].headers + fx.records[2].ended, 0);
+    assert_int_equal(fx.records[3].messages, 3);
+    assert_int_equal(gw_grpc_client_call_count(fx.client), 0);
+}
+
+static void start_the_next(struct record *r)
+{
+    if (r + 1 < fx.records + 4)
+        start_unary((size_t)(r + 1 - fx.records));
+}
+
+static void calls_may_be_started_from_on_end(void **state)
+{
+    (void)state;
+    fx.peer.on_request = peer_echo;
+    fixture_connect();
+    for (size_t i = 0; i < 4; i++)
+        fx.records[i].on_end = start_the_next;
+    start_unary(0);
+    run_until(fx.records[3].ended);
+    assert_int_equal(fx.records[3].result.status, GW_OK);
+}
+
+static void destroy_the_client(struct record *r)
+{
+    (void)r;
+    gw_grpc_client_destroy(fx.client);
+    fx.client = NULL;
+}
+
+static void destroy_on_message(struct record *r, struct gw_slice message)
+{
+    (void)message;
+    destroy_the_client(r);
+}
+
+static void assert_destroyed_calls_ended(size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(fx.records[i].ended, 1);
+    run_for(10);
+    assert_int_equal(fx.closed, 0);
+}
+
+static void the_client_may_be_destroyed_from_on_end(void **state)
+{
+    (void)state;
+    fx.peer.on_request = peer_echo;
+    fixture_connect();
+    fx.records[0].on_end = destroy_the_client;
+    for (size_t i = 0; i < 3; i++)
+        start_unary(i);
+    run_until(fx.records[0].ended);
+    assert_destroyed_calls_ended(3);
+    assert_int_equal(fx.records[2].result.status, GW_UNAVAILABLE);
+    assert_int_equal(fx.records[2].result.http_status, 503);
+}
+
+static void the_client_may_be_destroyed_from_on_message(void **state)
+{
+    (void)state;
+    fx.peer.on_request = answer_three_messages;
+    fixture_connect();
+    fx.records[0].on_message = destroy_on_message;
+    for (size_t i = 0; i < 3; i++)
+        start_unary(i);
+    run_until(fx.records[0].ended);
+    assert_destroyed_calls_ended(3);
+    assert_text(fx.records[0].bytes, "abc");
+}
+
+static void the_client_may_be_destroyed_from_on_sent(void **state)
+{
+    (void)state;
+    fixture_connect();
+    fx.records[0].on_sent = destroy_the_client;
+    for (size_t i = 0; i < 3; i++)
+        start_unary(i);
+    run_until(fx.records[0].ended);
+    assert_destroyed_calls_ended(3);
+}
+
+static void destroying_ends_the_calls_that_are_left(void **state)
+{
+    (void)state;
+    fx.peer.max_streams = 1;
+    fixture_connect();
+    run_until(gw_grpc_client_state(fx.client) == GW_CLIENT_READY);
+    start_unary(0);
+    start_unary(1);
+    run_until(fx.peer.stream_count == 1);
+    destroy_the_client(NULL);
+    assert_destroyed_calls_ended(2);
+    assert_false(fx.records[0].result.unprocessed);
+    assert_true(fx.records[1].result.unprocessed);
+    gw_grpc_client_destroy(NULL);
+}
+
+static void a_client_may_be_destroyed_before_it_is_connected(void **state)
+{
+    (void)state;
+    fixture_connect();
+    start_unary(0);
+    destroy_the_client(NULL);
+    assert_destroyed_calls_ended(1);
+    assert_true(fx.records[0].result.unprocessed);
+}
+
+static void a_drained_client_closes_after_its_last_call(void **state)
+{
+    (void)state;
+    fx.destroy_on_close = true;
+    fixture_connect();
+    struct record *r = start_unary(0);
+    run_until(fx.peer.stream_count == 1);
+    gw_grpc_client_drain(fx.client);
+    assert_int_equal(gw_grpc_client_state(fx.client), GW_CLIENT_DRAINING);
+    struct gw_call_params params = params_for(&fx.records[1]);
+    assert_null(gw_grpc_client_start(fx.client, &params));
+    run_for(10);
+    assert_int_equal(fx.closed, 0);
+    peer_echo(&fx.peer.streams[0]);
+    run_until(fx.closed);
+    assert_int_equal(r->result.status, GW_OK);
+    assert_null(fx.client);
+}
+
+static void an_idle_client_that_is_drained_closes_at_once(void **state)
+{
+    (void)state;
+    fx.destroy_on_close = true;
+    fixture_connect();
+    run_until(gw_grpc_client_state(fx.client) == GW_CLIENT_READY);
+    gw_grpc_client_drain(fx.client);
+    assert_int_equal(fx.closed, 0);
+    run_until(fx.closed);
+    fixture_connect();
+    gw_grpc_client_drain(fx.client);
+    run_until(fx.closed);
+}
+
+static void messages_both_ways_one_by_one(struct record *r)
+{
+    if (r->sent < 50)
+        gw_call_send(r->call, GW_SLICE("\0\0\0\0\4ping"), GW_SEND_MORE);
+    else if (r->sent == 50)
+        gw_call_send(r->call, gw_slice(NULL, 0), GW_SEND_END);
+}
+
+static void a_stream_of_requests_is_sent_message_by_message(void **state)
+{
+    (void)state;
+    fx.peer.on_request = peer_echo;
+    fixture_connect();
+    struct record *r = &fx.records[0];
+    struct gw_call_params params = params_for(r);
+    r->on_sent = messages_both_ways_one_by_one;
+    start_with(0, &params);
+    gw_call_send(r->call, GW_SLICE("\0\0\0\0\4ping"), GW_SEND_MORE);
+    gw_call_request(r->call, GW_REQUEST_ALL);
+    run_until(r->ended);
+    assert_int_equal(r->sent, 50);
+    assert_int_equal(r->messages, 50);
+    assert_int_equal(r->bytes.len, 200);
+    assert_int_equal(r->result.status, GW_OK);
+}
+
+static void a_request_that_pauses_is_resumed(void **state)
+{
+    (void)state;
+    fx.peer.on_request = peer_echo;
+    fixture_connect();
+    struct record *r = &fx.records[0];
+    struct gw_call_params params = params_for(r);
+    start_with(0, &params);
+    gw_call_request(r->call, GW_REQUEST_ALL);
+    run_until(fx.peer.stream_count == 1);
+    run_for(5);
+    gw_call_send(r->call, GW_SLICE("\0\0\0\0\1a"), GW_SEND_MORE);
+    run_until(r->sent == 1);
+    run_for(5);
+    assert_int_equal(fx.peer.streams[0].body.len, 6);
+    gw_call_send(r->call, GW_SLICE("\0\0\0\0\1b"), GW_SEND_END);
+    run_until(r->ended);
+    assert_text(r->bytes, "ab");
+    assert_int_equal(r->sent, 2);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_unary_call_is_answered),
+        TEST(the_request_has_the_headers_of_grpc),
+        TEST(no_deadline_sends_no_timeout),
+        TEST(much_metadata_is_sent),
+        TEST(metadata_over_64_kib_is_refused_here),
+        TEST(metadata_trailers_and_details_come_back),
+        TEST(a_trailers_only_answer_has_no_headers),
+        TEST(calls_started_before_the_connection_stands_wait_for_it),
+        TEST(request_and_message_leave_in_one_write),
+        TEST(calls_above_the_peers_limit_wait),
+        TEST(a_waiting_call_that_is_cancelled_is_never_sent),
+        TEST(cancelling_resets_the_stream_and_nothing_is_heard),
+        TEST(a_call_cancelled_in_the_turn_that_started_it_leaves_no_trace),
+        TEST(a_call_may_be_cancelled_from_any_of_its_callbacks),
+        TEST(calls_may_be_started_from_on_end),
+        TEST(the_client_may_be_destroyed_from_on_end),
+        TEST(the_client_may_be_destroyed_from_on_message),
+        TEST(the_client_may_be_destroyed_from_on_sent),
+        TEST(destroying_ends_the_calls_that_are_left),
+        TEST(a_client_may_be_destroyed_before_it_is_connected),
+        TEST(a_drained_client_closes_after_its_last_call),
+        TEST(an_idle_client_that_is_drained_closes_at_once),
+        TEST(a_stream_of_requests_is_sent_message_by_message),
+        TEST(a_request_that_pauses_is_resumed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
