@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/utf8.h"
 
@@ -30,4 +31,17 @@ int gw_error_set(struct gw_error *error, enum gw_status status, size_t position,
     if (n >= (int)sizeof(error->message))
         error->message[whole_characters(error->message, sizeof(error->message) - 1)] = '\0';
     return -1;
+}
+
+int gw_error_prefix(struct gw_error *error, const char *format, ...)
+{
+    if (error == NULL)
+        return -1;
+    char prefix[sizeof(error->message)], message[sizeof(error->message)];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(prefix, sizeof(prefix), format, args);
+    va_end(args);
+    memcpy(message, error->message, sizeof(message));
+    return gw_error_set(error, error->status, error->position, "%s%s", prefix, message);
 }

@@ -47,6 +47,14 @@ struct gw_loop *gw_loop_create(void)
     return loop;
 }
 
+/* h2o puts completions of writes on a list that it runs after waiting, and frees closed sockets
+ * before, also those on the list. For what was written outside of its callbacks that is too late
+ * and too early. This runs the list now; h2o calls it after each of its own timeouts. */
+static void run_completions(struct gw_loop *loop)
+{
+    h2o_timeout__do_post_callback(loop->h2o);
+}
+
 void gw_loop_destroy(struct gw_loop *loop)
 {
     if (loop == NULL || loop->resolving > 0)
@@ -56,6 +64,7 @@ void gw_loop_destroy(struct gw_loop *loop)
     h2o_multithread_unregister_receiver(loop->queue, &loop->messages);
     h2o_multithread_unregister_receiver(loop->queue, &loop->resolutions);
     h2o_multithread_destroy_queue(loop->queue);
+    run_completions(loop);
     h2o_evloop_run(loop->h2o, 0);
     h2o_evloop_destroy(loop->h2o);
     free(loop->queue);
@@ -195,9 +204,7 @@ static int32_t wait_ms(struct gw_loop *loop, int32_t max_wait_ms)
 
 void gw_loop_turn(struct gw_loop *loop, int32_t max_wait_ms)
 {
-    /* Reads and writes that were completed outside h2o's callbacks, which h2o would only look at
-     * after waiting. It calls this after each of its own timeouts. */
-    h2o_timeout__do_post_callback(loop->h2o);
+    run_completions(loop);
     max_wait_ms = wait_ms(loop, max_wait_ms);
     loop->now_ms = 0;
     h2o_evloop_run(loop->h2o, max_wait_ms); /* -1 is EINTR: the next turn waits again */

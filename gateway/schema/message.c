@@ -2,6 +2,7 @@
  * them. */
 #include "schema/loader.h"
 
+#include "base/buf.h"
 #include "base/utf8.h"
 #include "schema/names.h"
 
@@ -130,6 +131,16 @@ static int link_field_type(struct gw_loader *loader, const struct gw_symbol *sym
     return 0;
 }
 
+static struct gw_slice json_key(gw_pool *pool, struct gw_slice name)
+{
+    struct gw_buf key = GW_BUF_HEAP;
+    gw_buf_append_json_string(&key, name);
+    gw_buf_append_byte(&key, ':');
+    struct gw_slice copy = gw_pool_dup(pool, gw_buf_slice(&key));
+    gw_buf_dispose(&key);
+    return copy;
+}
+
 static int link_json_name(struct gw_loader *loader, const struct gw_symbol *symbol,
                           const Google__Protobuf__FieldDescriptorProto *proto,
                           struct gw_field *field)
@@ -140,6 +151,8 @@ static int link_json_name(struct gw_loader *loader, const struct gw_symbol *symb
         return fail_field(loader, symbol, proto->name, "has a json_name that is not UTF-8");
     field->json_name =
         chosen.base != NULL ? gw_pool_dup(pool, chosen) : gw_json_name(pool, field->name);
+    field->json_key = json_key(pool, field->json_name);
+    field->name_key = json_key(pool, field->name);
     return 0;
 }
 
@@ -295,6 +308,7 @@ static int link_message(struct gw_loader *loader, const struct gw_symbol *symbol
     for (size_t i = 0; i < proto->n_field; i++) {
         if (link_field(loader, symbol, oneofs, proto->field[i], &m->fields[i]) != 0)
             return -1;
+        m->has_required |= m->fields[i].is_required;
         m->field_count++;
     }
     if (index_numbers(loader, symbol) != 0 || index_names(loader, symbol) != 0)

@@ -69,6 +69,8 @@ struct gw_message_type;
 struct gw_field {
     struct gw_slice name;      /* as in the .proto file */
     struct gw_slice json_name; /* lowerCamelCase, or the json_name option */
+    struct gw_slice json_key;  /* json_name as JSON text that a value follows, `"fullName":` */
+    struct gw_slice name_key;  /* the same for name */
     uint32_t number;
     enum gw_type type;
     bool is_repeated;  /* maps too */
@@ -90,6 +92,7 @@ struct gw_message_type {
     struct gw_slice full_name; /* "user.v1.User" */
     struct gw_field *fields;   /* sorted by number */
     uint32_t field_count;
+    bool has_required;    /* a field is_required */
     uint32_t oneof_count; /* not synthetic */
     struct gw_slice *oneof_names;
     enum gw_well_known well_known;

@@ -1,0 +1,73 @@
+#include "transcode/json_text.h"
+
+#include "base/utf8.h"
+
+/* The longest form of one character, \u00XX. */
+#define ESCAPE_MAX 6
+
+static char *put_escape(char *to, unsigned char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    static const char letters[128] = {
+        ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n',  ['\r'] = 'r',
+        ['\t'] = 't', ['"'] = '"',  ['\\'] = '\\',
+    };
+    *to++ = '\\';
+    if (letters[c] != 0) {
+        *to++ = letters[c];
+        return to;
+    }
+    memcpy(to, "u00", 3);
+    to[3] = digits[c >> 4];
+    to[4] = digits[c & 15];
+    return to + 5;
+}
+
+/* Copies plain characters up to the first that is not, or end. */
+static char *copy_plain(char *to, const char **at, const char *end)
+{
+    const char *from = *at;
+    while (end - from >= 8) {
+        uint64_t special = gw_json_special_bytes(gw_json_load_word(from));
+        memcpy(to, from, 8);
+        if (special != 0) {
+            int plain = __builtin_ctzll(special) >> 3;
+            *at = from + plain;
+            return to + plain;
+        }
+        from += 8;
+        to += 8;
+    }
+    while (from < end && gw_json_is_plain(*from))
+        *to++ = *from++;
+    *at = from;
+    return to;
+}
+
+int gw_json_append_string(struct gw_buf *out, struct gw_slice s)
+{
+    const char *at = s.base, *end = s.base + s.len;
+    char *to = gw_buf_reserve(out, s.len + ESCAPE_MAX + 2);
+    *to++ = '"';
+    for (;;) {
+        to = copy_plain(to, &at, end);
+        if (at == end)
+            break;
+        if ((unsigned char)*at < 0x80) {
+            /* Not more than the room that was left for it: the rest and the quote fit behind. */
+            to = put_escape(to, (unsigned char)*at++);
+            out->len = (size_t)(to - out->base);
+            to = gw_buf_reserve(out, (size_t)(end - at) + ESCAPE_MAX + 2);
+            continue;
+        }
+        size_t step = gw_utf8_step(gw_slice(at, (size_t)(end - at)));
+        if (step == 0)
+            return -1;
+        memcpy(to, at, step);
+        to += step;
+        at += step;
+    }
+    *to++ = '"';
+    out->len = (size_t)(to - out->base);
+    return 0;
+}
