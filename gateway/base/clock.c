@@ -25,16 +25,19 @@ int64_t gw_clock_wall_us(void)
 void gw_clock_format(char out[GW_TIMESTAMP_LENGTH + 1], int64_t wall_us)
 {
     /* A thread formats many stamps of the same second. */
-    static _Thread_local time_t last_second = -1;
+    static _Thread_local int64_t last_second = INT64_MIN;
     static _Thread_local char last_text[20];
 
-    time_t second = (time_t)(wall_us / 1000000);
+    int64_t second = wall_us / 1000000, micros = wall_us % 1000000;
+    if (micros < 0) {
+        micros += 1000000;
+        second--;
+    }
     if (second != last_second) {
         struct tm tm;
-        gmtime_r(&second, &tm);
+        gmtime_r(&(time_t){second}, &tm);
         strftime(last_text, sizeof(last_text), "%Y-%m-%dT%H:%M:%S", &tm);
         last_second = second;
     }
-    snprintf(out, GW_TIMESTAMP_LENGTH + 1, "%.19s.%06uZ", last_text,
-             (unsigned)(wall_us % 1000000) % 1000000u);
+    snprintf(out, GW_TIMESTAMP_LENGTH + 1, "%.19s.%06uZ", last_text, (unsigned)micros);
 }

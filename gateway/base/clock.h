@@ -11,7 +11,8 @@ uint64_t gw_clock_ms(void);
 int64_t gw_clock_wall_us(void);
 
 #define GW_TIMESTAMP_LENGTH 27
-/* RFC 3339 in UTC with microseconds, "2026-01-31T12:00:00.123456Z", terminated. */
+/* RFC 3339 in UTC with microseconds, "2026-01-31T12:00:00.123456Z", terminated; for the years 1000
+ * to 9999. */
 void gw_clock_format(char out[GW_TIMESTAMP_LENGTH + 1], int64_t wall_us);
 
 #endif

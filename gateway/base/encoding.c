@@ -5,6 +5,8 @@ static const char base64_alphabet[] =
 
 void gw_base64_encode(struct gw_buf *out, struct gw_slice bytes)
 {
+    if (bytes.len == 0)
+        return;
     const unsigned char *p = (const unsigned char *)bytes.base;
     char *to = gw_buf_reserve(out, (bytes.len + 2) / 3 * 4);
     size_t i = 0;
@@ -106,8 +108,7 @@ int gw_hex_decode(uint8_t *out, size_t count, struct gw_slice text)
     return 0;
 }
 
-/* The byte that a complete escape at text.base[at] stands for, or -1. */
-static int escaped_byte(struct gw_slice text, size_t at)
+int gw_percent_byte(struct gw_slice text, size_t at)
 {
     if (text.len - at < 3)
         return -1;
@@ -131,7 +132,7 @@ int gw_percent_decode(gw_pool *pool, struct gw_slice text, bool plus_is_space,
     while (i < text.len) {
         char c = text.base[i];
         if (c == '%') {
-            int byte = escaped_byte(text, i);
+            int byte = gw_percent_byte(text, i);
             if (byte < 0) {
                 *ret_position = i;
                 return -1;
@@ -162,7 +163,7 @@ void gw_grpc_message_encode(struct gw_buf *out, struct gw_slice text)
 void gw_grpc_message_decode(struct gw_buf *out, struct gw_slice text)
 {
     for (size_t i = 0; i < text.len;) {
-        int byte = text.base[i] == '%' ? escaped_byte(text, i) : -1;
+        int byte = text.base[i] == '%' ? gw_percent_byte(text, i) : -1;
         gw_buf_append_byte(out, byte >= 0 ? (char)byte : text.base[i]);
         i += byte >= 0 ? 3 : 1;
     }

@@ -18,6 +18,8 @@ void gw_hex_encode(char *out, const uint8_t *bytes, size_t count);
 /* Exactly 2 * count digits of either case; -1 otherwise. */
 int gw_hex_decode(uint8_t *out, size_t count, struct gw_slice text);
 
+/* The byte that the escape at text.base[at], a '%', stands for; -1 where it is broken. */
+int gw_percent_byte(struct gw_slice text, size_t at);
 /* Decodes %XX; `plus_is_space` for query strings (HTML forms). Returns `text` itself where nothing
  * is encoded, else a copy in the pool. -1 for a broken escape, with its offset in *ret_position. */
 int gw_percent_decode(gw_pool *pool, struct gw_slice text, bool plus_is_space,

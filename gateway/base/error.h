@@ -21,4 +21,8 @@ struct gw_error {
 int gw_error_set(struct gw_error *error, enum gw_status status, size_t position, const char *format,
                  ...) __attribute__((format(printf, 4, 5)));
 
+/* Puts text before the message, which is cut like in gw_error_set; NULL is allowed. Returns -1. */
+int gw_error_prefix(struct gw_error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 #endif

@@ -12,17 +12,15 @@ struct gw_loop {
     h2o_multithread_queue_t *queue;
     h2o_multithread_receiver_t messages;
     h2o_multithread_receiver_t resolutions;
-    uint64_t now_ms;
+    uint64_t now_ms; /* 0: the clock is to be read */
     int stopping;
     size_t resolving; /* look-ups whose message is still to come, cancelled ones among them */
-    bool busy;        /* something written outside h2o's callbacks waits for its completion */
     struct {
         struct gw_timer **heap; /* heap[1] expires first; heap[0] is unused */
         size_t count, capacity;
+        bool running;
     } timers;
-    struct {
-        struct gw_task *head, **tail;
-    } tasks;
+    h2o_linklist_t tasks;
 };
 
 static void on_messages(h2o_multithread_receiver_t *receiver, h2o_linklist_t *list)
@@ -45,9 +43,16 @@ struct gw_loop *gw_loop_create(void)
     h2o_multithread_register_receiver(loop->queue, &loop->messages, on_messages);
     h2o_multithread_register_receiver(loop->queue, &loop->resolutions,
                                       h2o_hostinfo_getaddr_receiver);
-    loop->now_ms = gw_clock_ms();
-    loop->tasks.tail = &loop->tasks.head;
+    h2o_linklist_init_anchor(&loop->tasks);
     return loop;
+}
+
+/* h2o puts completions of writes on a list that it runs after waiting, and frees closed sockets
+ * before, also those on the list. For what was written outside of its callbacks that is too late
+ * and too early. This runs the list now; h2o calls it after each of its own timeouts. */
+static void run_completions(struct gw_loop *loop)
+{
+    h2o_timeout__do_post_callback(loop->h2o);
 }
 
 void gw_loop_destroy(struct gw_loop *loop)
@@ -59,6 +64,7 @@ void gw_loop_destroy(struct gw_loop *loop)
     h2o_multithread_unregister_receiver(loop->queue, &loop->messages);
     h2o_multithread_unregister_receiver(loop->queue, &loop->resolutions);
     h2o_multithread_destroy_queue(loop->queue);
+    run_completions(loop);
     h2o_evloop_run(loop->h2o, 0);
     h2o_evloop_destroy(loop->h2o);
     free(loop->queue);
@@ -71,8 +77,10 @@ h2o_loop_t *gw_loop_h2o(struct gw_loop *loop)
     return loop->h2o;
 }
 
-uint64_t gw_loop_now_ms(const struct gw_loop *loop)
+uint64_t gw_loop_now_ms(struct gw_loop *loop)
 {
+    if (loop->now_ms == 0)
+        loop->now_ms = gw_clock_ms();
     return loop->now_ms;
 }
 
@@ -120,6 +128,9 @@ void gw_timer_start(struct gw_loop *loop, struct gw_timer *timer, uint64_t expir
         }
         timer->position = ++loop->timers.count;
     }
+    /* A timer that starts itself anew must not keep the loop from its sockets. */
+    if (loop->timers.running && expires_ms <= loop->now_ms)
+        expires_ms = loop->now_ms + 1;
     timer->expires_ms = expires_ms;
     sift_up(loop, timer);
     sift_down(loop, timer);
@@ -141,72 +152,66 @@ void gw_timer_stop(struct gw_loop *loop, struct gw_timer *timer)
 
 static void run_timers(struct gw_loop *loop)
 {
+    loop->timers.running = true;
     while (loop->timers.count > 0 && loop->timers.heap[1]->expires_ms <= loop->now_ms) {
         struct gw_timer *timer = loop->timers.heap[1];
         gw_timer_stop(loop, timer);
-        loop->busy = true;
         timer->fn(timer);
     }
+    loop->timers.running = false;
 }
 
 /* --- tasks --- */
 
 void gw_loop_defer(struct gw_loop *loop, struct gw_task *task)
 {
-    if (task->link != NULL)
-        return;
-    task->next = NULL;
-    task->link = loop->tasks.tail;
-    *loop->tasks.tail = task;
-    loop->tasks.tail = &task->next;
+    if (!h2o_linklist_is_linked(&task->link))
+        h2o_linklist_insert(&loop->tasks, &task->link);
 }
 
 void gw_task_cancel(struct gw_loop *loop, struct gw_task *task)
 {
-    if (task->link == NULL)
-        return;
-    *task->link = task->next;
-    if (task->next != NULL)
-        task->next->link = task->link;
-    else if (loop->tasks.tail == &task->next)
-        loop->tasks.tail = task->link;
-    task->link = NULL;
+    (void)loop;
+    if (h2o_linklist_is_linked(&task->link))
+        h2o_linklist_unlink(&task->link);
 }
 
 static void run_tasks(struct gw_loop *loop)
 {
-    if (loop->tasks.head == NULL)
-        return;
-    loop->busy = true;
-    /* Move the list aside, so that what tasks defer waits for the next turn. */
-    struct gw_task *list = loop->tasks.head;
-    list->link = &list;
-    loop->tasks.head = NULL;
-    loop->tasks.tail = &loop->tasks.head;
-    while (list != NULL) {
-        struct gw_task *task = list;
-        gw_task_cancel(loop, task);
+    /* What tasks defer waits for the next turn. */
+    h2o_linklist_t now;
+    h2o_linklist_init_anchor(&now);
+    h2o_linklist_insert_list(&now, &loop->tasks);
+    while (!h2o_linklist_is_empty(&now)) {
+        struct gw_task *task = H2O_STRUCT_FROM_MEMBER(struct gw_task, link, now.next);
+        h2o_linklist_unlink(&task->link);
         task->fn(task);
     }
 }
 
 /* --- turns --- */
 
+static int32_t wait_ms(struct gw_loop *loop, int32_t max_wait_ms)
+{
+    if (!h2o_linklist_is_empty(&loop->tasks))
+        return 0;
+    if (loop->timers.count == 0)
+        return max_wait_ms;
+    uint64_t now = gw_clock_ms(), due = loop->timers.heap[1]->expires_ms;
+    uint64_t wait = due > now ? due - now : 0;
+    return wait < (uint64_t)max_wait_ms ? (int32_t)wait : max_wait_ms;
+}
+
 void gw_loop_turn(struct gw_loop *loop, int32_t max_wait_ms)
 {
-    if (loop->busy || loop->tasks.head != NULL) {
-        max_wait_ms = 0;
-    } else if (loop->timers.count > 0) {
-        uint64_t now = gw_clock_ms(), due = loop->timers.heap[1]->expires_ms;
-        uint64_t wait = due > now ? due - now : 0;
-        if (wait < (uint64_t)max_wait_ms)
-            max_wait_ms = (int32_t)wait;
-    }
-    loop->busy = false;
+    run_completions(loop);
+    max_wait_ms = wait_ms(loop, max_wait_ms);
+    loop->now_ms = 0;
     h2o_evloop_run(loop->h2o, max_wait_ms); /* -1 is EINTR: the next turn waits again */
     loop->now_ms = gw_clock_ms();
     run_timers(loop);
     run_tasks(loop);
+    loop->now_ms = 0;
 }
 
 void gw_loop_run(struct gw_loop *loop)

@@ -34,7 +34,7 @@ typedef void (*gw_task_fn)(struct gw_task *task);
 /* Embedded by value; zero-initialised is "not queued". */
 struct gw_task {
     gw_task_fn fn;
-    struct gw_task *next, **link; /* link: where the list points at us; NULL: not queued */
+    h2o_linklist_t link;
 };
 
 struct gw_message;
@@ -59,14 +59,15 @@ h2o_loop_t *gw_loop_h2o(struct gw_loop *loop);
 void gw_loop_turn(struct gw_loop *loop, int32_t max_wait_ms);
 /* Turns until gw_loop_stop. */
 void gw_loop_run(struct gw_loop *loop);
-/* Any thread, and signal handlers. Takes effect at the end of the turn. */
+/* Any thread, but no signal handler: it takes a mutex. Takes effect at the end of the turn. */
 void gw_loop_stop(struct gw_loop *loop);
 
-/* Monotonic milliseconds at the start of this turn's callbacks. */
-uint64_t gw_loop_now_ms(const struct gw_loop *loop);
+/* Monotonic milliseconds at about the start of this turn's callbacks: the clock is read once a turn
+ * for those of sockets, and once for timers and tasks. */
+uint64_t gw_loop_now_ms(struct gw_loop *loop);
 
-/* (Re)starts the timer; timer->fn runs once, no sooner than expires_ms. The timer may be freed in
- * its fn. */
+/* (Re)starts the timer; timer->fn runs once, no sooner than expires_ms, and never within the turn
+ * of a timer that started it. The timer may be freed in its fn. */
 void gw_timer_start(struct gw_loop *loop, struct gw_timer *timer, uint64_t expires_ms);
 /* Harmless when not running. */
 void gw_timer_stop(struct gw_loop *loop, struct gw_timer *timer);

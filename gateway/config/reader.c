@@ -109,7 +109,7 @@ void gw_read_duration(struct gw_reader *r, const struct gw_key *key,
 {
     uint64_t ms;
     char min[GW_UNIT_TEXT], max[GW_UNIT_TEXT];
-    if (is_text(value) && gw_duration_parse(value->text, &ms) == 0 && ms >= key->min &&
+    if (is_text(value) && gw_unit_duration_parse(value->text, &ms) == 0 && ms >= key->min &&
         ms <= key->max)
         *(uint64_t *)((char *)base + key->offset) = ms;
     else
@@ -123,7 +123,7 @@ void gw_read_size(struct gw_reader *r, const struct gw_key *key, const struct gw
 {
     uint64_t bytes;
     char min[GW_UNIT_TEXT], max[GW_UNIT_TEXT];
-    if (is_text(value) && gw_size_parse(value->text, &bytes) == 0 && bytes >= key->min &&
+    if (is_text(value) && gw_unit_size_parse(value->text, &bytes) == 0 && bytes >= key->min &&
         bytes <= key->max)
         *(uint64_t *)((char *)base + key->offset) = bytes;
     else

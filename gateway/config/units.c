@@ -43,12 +43,12 @@ static const char *format(char out[GW_UNIT_TEXT], const struct unit *units, size
     return out;
 }
 
-int gw_duration_parse(struct gw_slice text, uint64_t *ret_ms)
+int gw_unit_duration_parse(struct gw_slice text, uint64_t *ret_ms)
 {
     return parse(text, durations, COUNT(durations), ret_ms);
 }
 
-int gw_size_parse(struct gw_slice text, uint64_t *ret_bytes)
+int gw_unit_size_parse(struct gw_slice text, uint64_t *ret_bytes)
 {
     return parse(text, sizes, COUNT(sizes), ret_bytes);
 }

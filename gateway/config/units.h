@@ -7,9 +7,9 @@
 #include "base/slice.h"
 
 /* "250ms", "5s", "10m", "1h". -1: not of this form, or too large for 64 bits. */
-int gw_duration_parse(struct gw_slice text, uint64_t *ret_ms);
+int gw_unit_duration_parse(struct gw_slice text, uint64_t *ret_ms);
 /* "64KiB", "4MiB". -1: as above. */
-int gw_size_parse(struct gw_slice text, uint64_t *ret_bytes);
+int gw_unit_size_parse(struct gw_slice text, uint64_t *ret_bytes);
 
 #define GW_UNIT_TEXT 32
 /* The same in the largest unit that gives a whole number, terminated; returns `out`. */

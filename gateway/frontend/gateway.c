@@ -26,10 +26,20 @@ struct control {
     bool stopping;
 };
 
+static void close_listeners(struct gw_frontend *frontend)
+{
+    for (size_t i = 0; i < frontend->config->listener_count; i++) {
+        if (frontend->listen_fds[i] >= 0)
+            close(frontend->listen_fds[i]);
+        frontend->listen_fds[i] = -1;
+    }
+}
+
 static void drain_workers(struct gw_timer *timer)
 {
     struct control *control = H2O_STRUCT_FROM_MEMBER(struct control, drain_delay, timer);
     struct gw_frontend *frontend = &control->frontend;
+    close_listeners(frontend); /* the port closes when the workers have closed theirs */
     for (uint32_t i = 0; i < frontend->worker_count; i++)
         gw_worker_drain(&frontend->workers[i], frontend->config->drain.timeout_ms);
 }
@@ -90,7 +100,9 @@ static void configure_h2o(struct gw_frontend *frontend)
     h2o->server_name = h2o_iovec_init(H2O_STRLIT("sluice"));
     h2o->max_request_entity_size = frontend->config->limits.request_body_bytes;
     h2o->http1.req_timeout = frontend->config->limits.request_timeout_ms;
-    h2o->http1.upgrade_to_http2 = 0; /* libh2o's HTTP/2 server is never used */
+    /* libh2o's HTTP/2 server is never used; its shutdown would leave a timer behind. */
+    h2o->http1.upgrade_to_http2 = 0;
+    h2o->http2.callbacks.request_shutdown = NULL;
     gw_exchange_register(
         h2o_config_register_host(h2o, h2o_iovec_init(H2O_STRLIT("default")), 65535));
 }
@@ -133,10 +145,7 @@ static int open_frontend(struct gw_frontend *frontend, int *ret_admin_fd, struct
 
 static void close_frontend(struct gw_frontend *frontend)
 {
-    for (size_t i = 0; i < frontend->config->listener_count; i++) {
-        if (frontend->listen_fds[i] >= 0)
-            close(frontend->listen_fds[i]);
-    }
+    close_listeners(frontend);
     free(frontend->listen_fds);
     gw_access_log_close(frontend->access_log);
     gw_upstream_set_destroy(frontend->upstream_set);

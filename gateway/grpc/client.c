@@ -72,6 +72,7 @@ static void shut(struct gw_grpc_client *client, int status, int http_status, con
     if (client->state == GW_CLIENT_CLOSED)
         return;
     client->state = GW_CLIENT_CLOSED;
+    client->closed_status = http_status;
     close_socket(client);
     drop_session(client);
     end_calls(client, status, http_status, reason);
@@ -438,6 +439,11 @@ struct gw_grpc_client *gw_grpc_client_create(struct gw_loop *loop, const struct 
 enum gw_grpc_client_state gw_grpc_client_state(const struct gw_grpc_client *client)
 {
     return client->state;
+}
+
+int gw_grpc_client_closed_status(const struct gw_grpc_client *client)
+{
+    return client->closed_status;
 }
 
 uint32_t gw_grpc_client_call_count(const struct gw_grpc_client *client)

@@ -41,6 +41,9 @@ struct gw_grpc_client *gw_grpc_client_create(struct gw_loop *loop, const struct 
 void gw_grpc_client_destroy(struct gw_grpc_client *client);
 
 enum gw_grpc_client_state gw_grpc_client_state(const struct gw_grpc_client *client);
+/* Of one that is CLOSED, the HTTP status that tells best why: 502 where the peer does not speak
+ * HTTP/2, else 503. */
+int gw_grpc_client_closed_status(const struct gw_grpc_client *client);
 /* Calls in it, waiting ones too; and how many the peer allows at once. */
 uint32_t gw_grpc_client_call_count(const struct gw_grpc_client *client);
 uint32_t gw_grpc_client_call_limit(const struct gw_grpc_client *client);

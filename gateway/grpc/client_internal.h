@@ -55,6 +55,7 @@ struct gw_grpc_client {
     struct gw_grpc_client_options options;
     struct sockaddr_storage address;
     enum gw_grpc_client_state state;
+    int closed_status;
     bool settings_received;
     bool goaway_received;
     bool was_full;  /* on_change is owed when there is room again */

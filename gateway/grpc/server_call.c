@@ -10,6 +10,8 @@
 /* More than HIGH waiting is back pressure, until no more than LOW is. */
 #define QUEUE_HIGH ((size_t)64 << 10)
 #define QUEUE_LOW ((size_t)32 << 10)
+/* Of a request that is already answered. */
+#define REST_BYTES ((size_t)64 << 10)
 
 static const struct gw_server_limits *limits(const struct gw_server_call *call)
 {
@@ -277,20 +279,25 @@ static void fail_unknown(struct gw_server_call *call)
              gw_pool_printf(&call->pool, "unknown method %.*s", GW_SLICE_ARG(path)));
 }
 
-/* 0, or -1 where grpc-timeout is malformed. */
-static int start_deadline(struct gw_server_call *call)
+/* false, having answered, where grpc-timeout is malformed or has passed already. */
+static bool start_deadline(struct gw_server_call *call)
 {
-    uint64_t timeout_ns;
+    uint64_t timeout_ns, at_ns;
     if (call->request.timeout.base == NULL)
-        return 0;
-    if (gw_grpc_timeout_parse(call->request.timeout, &timeout_ns) != 0)
-        return -1;
-    uint64_t at_ns;
+        return true;
+    if (gw_grpc_timeout_parse(call->request.timeout, &timeout_ns) != 0) {
+        fail(call, GW_INTERNAL, GW_SLICE("malformed grpc-timeout"));
+        return false;
+    }
+    if (timeout_ns == 0) {
+        fail(call, GW_DEADLINE_EXCEEDED, GW_SLICE("the deadline has passed"));
+        return false;
+    }
     if (__builtin_add_overflow(call->started_ns, timeout_ns, &at_ns))
-        return 0; /* in centuries */
+        return true; /* in centuries */
     call->deadline_ms = at_ns / 1000000 + (at_ns % 1000000 != 0);
     gw_timer_start(call->connection->server->loop, &call->deadline, call->deadline_ms);
-    return 0;
+    return true;
 }
 
 void gw_server_call_receive_headers_end(struct gw_server_call *call)
@@ -313,10 +320,8 @@ void gw_server_call_receive_headers_end(struct gw_server_call *call)
         fail_unknown(call);
         return;
     }
-    if (start_deadline(call) != 0) {
-        fail(call, GW_INTERNAL, GW_SLICE("malformed grpc-timeout"));
+    if (!start_deadline(call))
         return;
-    }
     call->method = method;
     call->closed = false;
     if (method->on_start != NULL)
@@ -394,11 +399,21 @@ static void deliver(struct gw_server_call *call)
     gw_frame_reader_keep(&call->request.reader);
 }
 
+/* The answer is out and more of the request comes. A little is let pass, for many clients take a
+ * reset, even without error, for a failure; more is not asked for (RFC 9113 section 8.1). */
+static void refuse_rest(struct gw_server_call *call)
+{
+    if (call->response.ended && call->request.unconsumed > REST_BYTES)
+        gw_server_call_reset(call, NGHTTP2_NO_ERROR);
+}
+
 void gw_server_call_receive_data(struct gw_server_call *call, struct gw_slice chunk)
 {
-    if (call->response.finished)
-        return;
     call->request.unconsumed += chunk.len;
+    if (call->response.finished) {
+        refuse_rest(call);
+        return;
+    }
     gw_frame_reader_feed(&call->request.reader, chunk);
     deliver(call);
     gw_server_connection_flush_later(call->connection);
@@ -420,7 +435,22 @@ void gw_server_call_resume(struct gw_server_call *call)
         deliver(call);
 }
 
-/* --- deadline --- */
+/* --- the end --- */
+
+void gw_server_call_reset(struct gw_server_call *call, uint32_t error_code)
+{
+    nghttp2_submit_rst_stream(call->connection->session, NGHTTP2_FLAG_NONE, call->stream_id,
+                              error_code);
+    gw_server_connection_flush_later(call->connection);
+}
+
+void gw_server_call_sent_end(struct gw_server_call *call)
+{
+    call->response.ended = true;
+    gw_timer_stop(call->connection->server->loop, &call->deadline);
+    tell_closed(call);
+    refuse_rest(call);
+}
 
 static void on_deadline(struct gw_timer *timer)
 {
@@ -428,12 +458,10 @@ static void on_deadline(struct gw_timer *timer)
     bool stuck = call->response.finished || (call->response.any_sent && waiting(call) > 0);
     if (stuck) {
         /* The peer does not read, and a status cannot overtake half a message. */
-        nghttp2_submit_rst_stream(call->connection->session, NGHTTP2_FLAG_NONE, call->stream_id,
-                                  NGHTTP2_CANCEL);
+        gw_server_call_reset(call, NGHTTP2_CANCEL);
         if (!call->response.finished)
             call->response.status = GW_DEADLINE_EXCEEDED;
         call->response.finished = true;
-        gw_server_connection_flush_later(call->connection);
     } else {
         call->response.queue.len = call->response.sent = 0;
         fail(call, GW_DEADLINE_EXCEEDED, GW_SLICE("the deadline has passed"));

@@ -46,7 +46,8 @@ struct gw_server_call {
         bool begun;          /* headers are submitted */
         bool any_sent;       /* part of a message has left */
         bool blocked;        /* the handler was told to wait */
-        bool finished;
+        bool finished;       /* the status is known */
+        bool ended;          /* and has left */
         int status;
         struct gw_slice message; /* encoded */
         struct gw_slice details; /* encoded */
@@ -77,5 +78,8 @@ ssize_t gw_server_call_read(nghttp2_session *session, int32_t stream_id, uint8_t
                             void *connection);
 /* The next `length` bytes, which _read has announced. */
 struct gw_slice gw_server_call_take(struct gw_server_call *call, size_t length);
+/* END_STREAM has left. */
+void gw_server_call_sent_end(struct gw_server_call *call);
+void gw_server_call_reset(struct gw_server_call *call, uint32_t error_code);
 
 #endif

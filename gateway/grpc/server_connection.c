@@ -257,13 +257,16 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
-    int32_t stream_id = frame->hd.stream_id;
+    (void)session;
+    struct gw_server_connection *c = arg;
     if (frame->hd.type == NGHTTP2_RST_STREAM && provoked(frame->rst_stream.error_code))
-        note_reset(arg);
-    /* Answered before the request was whole: the rest need not come (RFC 9113 section 8.1). */
-    if (frame->hd.type == NGHTTP2_HEADERS && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
-        nghttp2_session_get_stream_remote_close(session, stream_id) == 0)
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
+        note_reset(c);
+    if (frame->hd.type != NGHTTP2_HEADERS || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+        return 0;
+    struct gw_server_call *call = call_of(c, frame->hd.stream_id);
+    gw_server_call_sent_end(call);
+    if (c->draining && !call->request.half_closed)
+        gw_server_call_reset(call, NGHTTP2_NO_ERROR); /* nothing is to wait for the rest */
     return 0;
 }
 
@@ -382,6 +385,11 @@ void gw_server_connection_drain(struct gw_server_connection *c)
     c->draining = true;
     if (!c->greeted)
         set_time_left(c, LINGER_MS); /* it may never speak */
+    for (h2o_linklist_t *at = c->calls.next; at != &c->calls; at = at->next) {
+        struct gw_server_call *call = H2O_STRUCT_FROM_MEMBER(struct gw_server_call, link, at);
+        if (call->response.ended)
+            gw_server_call_reset(call, NGHTTP2_NO_ERROR);
+    }
     nghttp2_submit_shutdown_notice(c->session);
     nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
     gw_server_connection_flush_later(c);

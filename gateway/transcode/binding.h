@@ -38,12 +38,19 @@ struct gw_binding {
     struct gw_json_options json;
 };
 
-/* `rule` is copied. Errors: a template that does not parse, a variable that is no field or a
- * repeated, map or message field (but a well-known type whose JSON form is a string, or a wrapper),
- * a body or response body that is no field of the message; with the nearest field's name. */
+/* What of a rule is wrong. */
+enum gw_rule_part { GW_RULE_PATH, GW_RULE_BODY, GW_RULE_RESPONSE_BODY };
+
+/* `rule` is copied; schema and method are borrowed for life. NULL with an error, and the part of
+ * the rule that it is about, for a template that does not parse (error->position is then an offset
+ * into it), a variable that is no field or a repeated, map or message field (but a well-known type
+ * whose JSON form is a string, or a wrapper), two variables for one field or one oneof, a body or
+ * response body that is no field of the message; with the nearest field's name. */
 struct gw_binding *gw_binding_create(const struct gw_schema *schema, const struct gw_method *method,
                                      const struct gw_http_rule *rule,
-                                     const struct gw_json_options *json, struct gw_error *error);
+                                     const struct gw_json_options *json,
+                                     enum gw_rule_part *ret_part, struct gw_error *error);
+/* NULL is allowed. */
 void gw_binding_destroy(struct gw_binding *binding);
 
 #endif

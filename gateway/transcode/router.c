@@ -271,7 +271,10 @@ bool gw_router_match(const struct gw_router *router, struct gw_slice method, str
     m.path = path;
     m.has_escapes = memchr(path.base, '%', path.len) != NULL;
     const struct tree *own = find_tree(router, method);
+    const struct tree *any = find_tree(router, GW_SLICE("*"));
     const struct leaf *leaf = own ? find(&m, own) : NULL;
+    if (leaf == NULL && any != NULL)
+        leaf = find(&m, any);
     if (leaf != NULL) {
         ret_match->value = leaf->value;
         capture(&m, leaf->template, ret_match);
@@ -279,7 +282,8 @@ bool gw_router_match(const struct gw_router *router, struct gw_slice method, str
     }
     for (size_t i = 0; i < router->trees.count; i++) {
         const struct tree *tree = &router->trees.items[i];
-        if (tree != own && ret_match->allowed_count < GW_ALLOWED_MAX && find(&m, tree) != NULL)
+        if (tree != own && tree != any && ret_match->allowed_count < GW_ALLOWED_MAX &&
+            find(&m, tree) != NULL)
             ret_match->allowed[ret_match->allowed_count++] = tree->method;
     }
     return false;

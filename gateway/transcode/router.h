@@ -17,9 +17,10 @@ struct gw_router *gw_router_create(void);
 /* NULL is allowed. */
 void gw_router_destroy(struct gw_router *router);
 
-/* `method` and `template` are borrowed for the router's life; value is not NULL. Where a route of
- * the same method and an equal template (variables aside) is there already, adds nothing and
- * returns its value; NULL on success. */
+/* The method "*" stands for all (google.api.CustomHttpPattern), behind those that have a route for
+ * the path. `method` and `template` are borrowed for the router's life; value is not NULL. Where a
+ * route of the same method and an equal template (variables aside) is there already, adds nothing
+ * and returns its value; NULL on success. */
 void *gw_router_add(struct gw_router *router, struct gw_slice method,
                     const struct gw_template *template, void *value);
 

@@ -38,20 +38,11 @@ static bool is_literal_char(char c)
     return is_unreserved(c) || (c != '\0' && strchr("!$&'()+,;=:@", c) != NULL);
 }
 
-/* The byte that the escape at s.base[at] stands for, or -1. */
-static int escaped_byte(struct gw_slice s, size_t at)
-{
-    uint8_t byte;
-    if (s.len - at < 3 || gw_hex_decode(&byte, 1, gw_slice(s.base + at + 1, 2)) != 0)
-        return -1;
-    return byte;
-}
-
 size_t gw_template_normalise(char *out, struct gw_slice text)
 {
     size_t n = 0;
     for (size_t i = 0; i < text.len; i++) {
-        int byte = text.base[i] == '%' ? escaped_byte(text, i) : -1;
+        int byte = text.base[i] == '%' ? gw_percent_byte(text, i) : -1;
         if (byte < 0) {
             out[n++] = text.base[i];
             continue;
@@ -81,7 +72,7 @@ static int parse_literal(struct parser *p, struct gw_slice *ret_literal)
     for (; p->at < p->end && !at_char(p, '/') && !at_char(p, '}'); p->at++) {
         char c = p->text.base[p->at];
         if (c == '%') {
-            if (escaped_byte(p->text, p->at) < 0)
+            if (gw_percent_byte(p->text, p->at) < 0)
                 return FAIL(p, p->at, "expected two hexadecimal digits after '%%'");
             p->at += 2;
         } else if (c == '*') {

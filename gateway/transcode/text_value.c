@@ -42,8 +42,8 @@ static int message_to_wire(const struct gw_field *field, struct gw_slice text, g
         const struct gw_field *value = &field->message->fields[0];
         if (scalar_from_text(value, text, pool, &scalar, expected) != 0)
             return -1;
-        if (!gw_scalar_is_default(&scalar))
-            gw_scalar_append_field(out, value, &scalar);
+        /* Also the default, so that it counts where the body gave another value before. */
+        gw_scalar_append_field(out, value, &scalar);
     }
     gw_wire_end_length(out, begin);
     return 0;

@@ -144,24 +144,26 @@ static bool start_on(struct call *call, struct gw_grpc_client *client)
     return true;
 }
 
-static void describe_failure(struct call *call)
+/* By the reason of the first endpoint that has one. */
+static void fail_unreachable(struct call *call)
 {
     struct gw_worker_upstream *u = call->upstream;
     const struct gw_config_upstream *config = u->shared->config;
-    const char *reason = NULL;
-    size_t which = call->endpoint;
-    for (size_t i = 0; i < config->endpoint_count && reason == NULL; i++) {
-        if (*gw_endpoint_last_error(u->endpoints[i]) != '\0') {
-            reason = gw_endpoint_last_error(u->endpoints[i]);
-            which = i;
-        }
+    size_t which = 0;
+    while (which < config->endpoint_count && !*gw_endpoint_last_error(u->endpoints[which]))
+        which++;
+    int n = snprintf(call->fail_message, sizeof(call->fail_message),
+                     "no endpoint of upstream %s can be reached", config->name.text);
+    if (which == config->endpoint_count) {
+        fail_later(call, GW_UNAVAILABLE, 503);
+        return;
     }
-    snprintf(call->fail_message, sizeof(call->fail_message),
-             "no endpoint of upstream %s can be reached%s%s%s%s", config->name.text,
-             reason ? " (" : "", reason ? config->endpoints[which].address.text : "",
-             reason ? ": " : "", reason ? reason : "");
-    if (reason != NULL && strlen(call->fail_message) + 2 < sizeof(call->fail_message))
-        strcat(call->fail_message, ")");
+    if (n < (int)sizeof(call->fail_message))
+        snprintf(call->fail_message + n, sizeof(call->fail_message) - (size_t)n, " (%s: %s)",
+                 config->endpoints[which].address.text,
+                 gw_endpoint_last_error(u->endpoints[which]));
+    int http_status = gw_endpoint_last_status(u->endpoints[which]);
+    fail_later(call, http_status == 502 ? GW_INTERNAL : GW_UNAVAILABLE, http_status);
 }
 
 /* Picks, and starts or waits; or fails the call when every endpoint was tried or is failing. */
@@ -176,8 +178,7 @@ static void try_next(struct call *call)
     for (;;) {
         int picked = gw_balancer_pick(u->balancer, &(struct gw_pick){.tried = call->tried});
         if (picked == GW_BALANCER_NONE) {
-            describe_failure(call);
-            fail_later(call, GW_UNAVAILABLE, 503);
+            fail_unreachable(call);
             return;
         }
         call->endpoint = (size_t)picked;
@@ -200,7 +201,7 @@ static void on_connection(struct gw_waiter *waiter, struct gw_grpc_client *clien
                           const char *reason)
 {
     struct call *call = H2O_STRUCT_FROM_MEMBER(struct call, waiter, waiter);
-    (void)reason; /* describe_failure asks the endpoint */
+    (void)reason; /* fail_unreachable asks the endpoint */
     gw_timer_stop(loop_of(call), &call->wait_deadline);
     if (client != NULL && start_on(call, client))
         return;

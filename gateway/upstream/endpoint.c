@@ -35,6 +35,7 @@ struct gw_endpoint {
     double backoff_ms; /* 0: the last attempt succeeded */
     bool failing, closing;
     char last_error[160];
+    int last_status;
 };
 
 static void connect_next_address(struct connection *c);
@@ -129,8 +130,9 @@ static void schedule_retry(struct gw_endpoint *endpoint)
                        (uint64_t)(endpoint->backoff_ms * spread));
 }
 
-static void note_error(struct gw_endpoint *endpoint, const char *reason)
+static void note_error(struct gw_endpoint *endpoint, const char *reason, int http_status)
 {
+    endpoint->last_status = http_status;
     snprintf(endpoint->last_error, sizeof(endpoint->last_error), "%s", reason);
 }
 
@@ -194,7 +196,7 @@ static void on_client_change(void *arg, struct gw_grpc_client *client, const cha
         }
         break;
     case GW_CLIENT_CLOSED:
-        note_error(endpoint, reason);
+        note_error(endpoint, reason, gw_grpc_client_closed_status(client));
         if (!c->was_ready) {
             connect_next_address(c);
             break;
@@ -238,7 +240,7 @@ static void on_resolved(void *arg, const char *error, const struct addrinfo *add
         c->address_lengths[c->address_count++] = a->ai_addrlen;
     }
     if (c->address_count == 0)
-        note_error(c->endpoint, error != NULL ? error : "the name has no address");
+        note_error(c->endpoint, error != NULL ? error : "the name has no address", 503);
     connect_next_address(c);
 }
 
@@ -338,6 +340,11 @@ bool gw_endpoint_is_failing(const struct gw_endpoint *endpoint)
 const char *gw_endpoint_last_error(const struct gw_endpoint *endpoint)
 {
     return endpoint->last_error;
+}
+
+int gw_endpoint_last_status(const struct gw_endpoint *endpoint)
+{
+    return endpoint->last_status;
 }
 
 struct gw_grpc_client *gw_endpoint_acquire(struct gw_endpoint *endpoint, struct gw_waiter *waiter)

@@ -53,6 +53,8 @@ void gw_endpoint_destroy(struct gw_endpoint *endpoint);
 bool gw_endpoint_is_failing(const struct gw_endpoint *endpoint);
 /* Why the last connection was lost or not made; "" where none was. */
 const char *gw_endpoint_last_error(const struct gw_endpoint *endpoint);
+/* The HTTP status that tells it best: 502 where the peer does not speak HTTP/2, else 503. */
+int gw_endpoint_last_status(const struct gw_endpoint *endpoint);
 
 /* A ready connection with room for a call; or NULL: the waiter has been put on the list, to be told
  * later (never from within). */

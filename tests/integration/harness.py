@@ -140,13 +140,13 @@ class Response:
 def request_on(connection, method, path, body=None, headers=()):
     """One exchange on an http.client.HTTPConnection. A body that is not bytes or str goes as JSON."""
     if body is not None and not isinstance(body, (bytes, str)):
-        body = json.dumps(body)
+        body = json.dumps(body, ensure_ascii=False)
     if isinstance(body, str):
         body = body.encode()
     headers = list(headers.items() if isinstance(headers, dict) else headers)
     if body is not None and not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("Content-Type", "application/json"))
-    connection.putrequest(method, path)
+    connection.putrequest(method, path, skip_host=any(name.lower() == "host" for name, _ in headers))
     for name, value in headers:
         connection.putheader(name, value)
     if body is not None:
@@ -227,7 +227,7 @@ class Metrics:
 class Backend:
     """A grpcio server: methods by name, each a function of request and context."""
 
-    def __init__(self, protos, port=None, threads=16):
+    def __init__(self, protos, port=None, threads=16, options=()):
         self.port = port or free_port()
         self.calls = collections.Counter()  # by method
         self.peers = collections.Counter()  # by the address that a connection comes from
@@ -235,7 +235,12 @@ class Backend:
         self._handlers = {}
         self._server = grpc.server(
             futures.ThreadPoolExecutor(threads),
-            options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)],
+            options=[
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", -1),
+                ("grpc.max_send_message_length", -1),
+                *options,
+            ],
         )
         self._server.add_generic_rpc_handlers([self])
         bound = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
@@ -550,8 +555,8 @@ class Context:
         values = {**values, "PORT": "@PORT@", "ADMIN": "@ADMIN@"}
         return self.expand(config, **values)
 
-    def backend(self, methods=None, **options):
-        backend = self.started(Backend(self.protos, **options))
+    def backend(self, methods=None, protos=None, **options):
+        backend = self.started(Backend(protos or self.protos, **options))
         for name, function in (methods or {}).items():
             backend.on(name, function)
         return backend

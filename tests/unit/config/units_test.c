@@ -9,14 +9,14 @@
 static uint64_t duration(const char *text)
 {
     uint64_t ms = 0;
-    assert_int_equal(gw_duration_parse(gw_slice_str(text), &ms), 0);
+    assert_int_equal(gw_unit_duration_parse(gw_slice_str(text), &ms), 0);
     return ms;
 }
 
 static uint64_t size(const char *text)
 {
     uint64_t bytes = 0;
-    assert_int_equal(gw_size_parse(gw_slice_str(text), &bytes), 0);
+    assert_int_equal(gw_unit_size_parse(gw_slice_str(text), &bytes), 0);
     return bytes;
 }
 
@@ -45,12 +45,12 @@ static void anything_but_number_and_unit_is_refused(void **state)
                                             "5d", "1.5s", "5ss", "5s ", "1m30s", "0x5s"};
     for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
         uint64_t ms;
-        assert_int_equal(gw_duration_parse(gw_slice_str(durations[i]), &ms), -1);
+        assert_int_equal(gw_unit_duration_parse(gw_slice_str(durations[i]), &ms), -1);
     }
     static const char *const sizes[] = {"", "4", "4MB", "4mib", "KiB", "4 MiB", "4GiB", "1.5MiB"};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         uint64_t bytes;
-        assert_int_equal(gw_size_parse(gw_slice_str(sizes[i]), &bytes), -1);
+        assert_int_equal(gw_unit_size_parse(gw_slice_str(sizes[i]), &bytes), -1);
     }
 }
 
@@ -58,12 +58,12 @@ static void what_does_not_fit_is_refused(void **state)
 {
     (void)state;
     uint64_t value;
-    assert_int_equal(gw_duration_parse(GW_SLICE("18446744073709551615ms"), &value), 0);
+    assert_int_equal(gw_unit_duration_parse(GW_SLICE("18446744073709551615ms"), &value), 0);
     assert_true(value == UINT64_MAX);
-    assert_int_equal(gw_duration_parse(GW_SLICE("18446744073709551616ms"), &value), -1);
-    assert_int_equal(gw_duration_parse(GW_SLICE("18446744073709551615s"), &value), -1);
-    assert_int_equal(gw_size_parse(GW_SLICE("17592186044416MiB"), &value), -1);
-    assert_int_equal(gw_size_parse(GW_SLICE("99999999999999999999999KiB"), &value), -1);
+    assert_int_equal(gw_unit_duration_parse(GW_SLICE("18446744073709551616ms"), &value), -1);
+    assert_int_equal(gw_unit_duration_parse(GW_SLICE("18446744073709551615s"), &value), -1);
+    assert_int_equal(gw_unit_size_parse(GW_SLICE("17592186044416MiB"), &value), -1);
+    assert_int_equal(gw_unit_size_parse(GW_SLICE("99999999999999999999999KiB"), &value), -1);
 }
 
 static void the_largest_whole_unit_is_shown(void **state)

@@ -266,7 +266,11 @@ static inline void peer_accept(struct peer *peer)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, peer_on_data);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, peer_on_frame);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, peer_on_stream_close);
-    nghttp2_session_server_new(&peer->session, callbacks, peer);
+    nghttp2_option *option;
+    nghttp2_option_new(&option);
+    nghttp2_option_set_max_send_header_block_length(option, 1 << 20);
+    nghttp2_session_server_new2(&peer->session, callbacks, peer, option);
+    nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     if (!peer->hold_settings)
         peer_send_settings(peer);

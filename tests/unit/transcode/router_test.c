@@ -334,6 +334,22 @@ static void a_method_without_the_more_specific_route_takes_the_less_specific(voi
     assert_match(f, "GET /v1/users/me", "GET /v1/users/{id} | me");
 }
 
+static void a_star_stands_for_all_methods_that_have_no_route(void **state)
+{
+    struct fixture *f = *state;
+    add(f, "* /v1/{x}");
+    add(f, "GET /v1/{y=**}");
+    add(f, "PUT /v1/z");
+    assert_match(f, "GET /v1/a", "GET /v1/{y=**} | a");
+    assert_match(f, "HEAD /v1/a", "* /v1/{x} | a");
+    assert_match(f, "PUT /v1/z", "PUT /v1/z");
+    assert_match(f, "PUT /v1/a", "* /v1/{x} | a");
+    struct gw_route_match m;
+    assert_false(match(f, "PUT /v1/a/b", &m));
+    assert_int_equal(m.allowed_count, 1);
+    assert_true(gw_slice_eq(m.allowed[0], GW_SLICE("GET")));
+}
+
 static void many_routes_cost_no_more_than_one(void **state)
 {
     struct fixture *f = *state;
@@ -495,6 +511,7 @@ int main(void)
         TEST(other_methods_of_the_path_are_told),
         TEST(the_names_of_other_methods_are_limited),
         TEST(a_method_without_the_more_specific_route_takes_the_less_specific),
+        TEST(a_star_stands_for_all_methods_that_have_no_route),
         TEST(many_routes_cost_no_more_than_one),
         TEST(the_worst_case_is_known),
         TEST(the_tree_agrees_with_trying_every_template),

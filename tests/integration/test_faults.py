@@ -1,0 +1,304 @@
+"""Backends that fail in every way there is; the gateway says so and goes on."""
+
+import threading
+import time
+
+import harness
+from gateway_config import USER, user_backend, user_gateway
+from harness import FRAME_GOAWAY, FRAME_HEADERS, FRAME_RST, expect, expect_equal, expect_error, expect_within, frame
+
+END_HEADERS, END_STREAM = 4, 1
+REFUSED_STREAM, INTERNAL_ERROR = 7, 2
+
+
+def timed(function, *args):
+    begin = time.monotonic()
+    result = function(*args)
+    return result, time.monotonic() - begin
+
+
+def test_a_backend_that_never_answers_is_504(t):
+    seen = []
+    backend = t.http2_backend(lambda connection, kind, flags, stream, payload: seen.append((kind, payload)))
+    config = USER.replace("timeout: 2s", "timeout: 300ms")
+    gateway = user_gateway(t, backend.address, config=config)
+    response, seconds = timed(gateway.get, "/v1/users/1")
+    expect_error(response, 504, 4)
+    expect_within(seconds, 0.28, 1.0, "seconds")
+    cancelled = (FRAME_RST, (8).to_bytes(4, "big"))
+    harness.wait_for("RST_STREAM(CANCEL)", lambda: cancelled in seen)
+
+
+def test_a_listener_that_says_nothing_is_504(t):
+    backend = t.raw_backend(lambda connection: connection.recv(1 << 20) and time.sleep(5))
+    config = USER.replace("timeout: 2s", "timeout: 300ms")
+    response, seconds = timed(user_gateway(t, backend.address, config=config).get, "/v1/users/1")
+    expect(response.status in (503, 504), f"status of {response}")
+    expect_within(seconds, 0.2, 1.5, "seconds")
+
+
+def test_a_backend_that_closes_in_mid_call_is_503_and_not_called_again(t):
+    calls = []
+
+    def close(connection, kind, *_):
+        if kind == FRAME_HEADERS:
+            calls.append(1)
+            connection.shutdown(harness.socket.SHUT_RDWR)
+
+    gateway = user_gateway(t, t.http2_backend(close).address, t.http2_backend(close).address)
+    expect_error(gateway.post("/v1/users", {"username": "a"}), 503, 14)
+    expect_equal(len(calls), 1, "calls")
+
+
+def test_a_backend_that_closes_in_mid_message_is_503(t):
+    def half(connection, kind, flags, stream, payload):
+        if kind == FRAME_HEADERS:
+            # :status 200 (8 of the static table), content-type: application/grpc, both literally.
+            block = b"\x88\x5f\x10application/grpc"
+            connection.sendall(frame(FRAME_HEADERS, END_HEADERS, stream, block))
+            connection.sendall(frame(0, 0, stream, b"\0\0\0\0\x20only half"))
+            connection.shutdown(harness.socket.SHUT_RDWR)
+
+    expect_error(user_gateway(t, t.http2_backend(half).address).get("/v1/users/1"), 503, 14)
+
+
+def test_a_stream_that_is_refused_goes_to_the_next(t):
+    calls = []
+
+    def refuse(connection, kind, flags, stream, payload):
+        if kind == FRAME_HEADERS:
+            calls.append(1)
+            connection.sendall(frame(FRAME_RST, 0, stream, REFUSED_STREAM.to_bytes(4, "big")))
+
+    good = user_backend(t)
+    gateway = user_gateway(t, t.http2_backend(refuse).address, good.address)
+    for i in range(10):
+        expect_equal(gateway.get(f"/v1/users/{i}").status, 200)
+    expect_equal(good.calls.total(), 10, "calls of the good one")
+    expect_within(len(calls), 4, 6, "calls of the one that refuses")
+
+
+def test_a_stream_above_goaway_goes_to_the_next(t):
+    def go_away(connection, kind, flags, stream, payload):
+        if kind == FRAME_HEADERS:
+            connection.sendall(frame(FRAME_GOAWAY, 0, 0, bytes(8)))
+            connection.shutdown(harness.socket.SHUT_WR)
+
+    good = user_backend(t)
+    gateway = user_gateway(t, t.http2_backend(go_away).address, good.address)
+    for i in range(10):
+        expect_equal(gateway.get(f"/v1/users/{i}").status, 200)
+    expect_equal(good.calls.total(), 10, "calls of the good one")
+
+
+def test_a_stream_that_is_reset_is_not_called_again(t):
+    calls = []
+
+    def reset(connection, kind, flags, stream, payload):
+        if kind == FRAME_HEADERS:
+            calls.append(1)
+            connection.sendall(frame(FRAME_RST, 0, stream, INTERNAL_ERROR.to_bytes(4, "big")))
+
+    gateway = user_gateway(t, t.http2_backend(reset).address, t.http2_backend(reset).address)
+    response = gateway.get("/v1/users/1")
+    expect(response.status in (500, 502, 503), f"status of {response}")
+    expect_error(response, response.status, response.json()["code"])
+    expect_equal(len(calls), 1, "calls")
+
+
+def test_a_backend_that_is_not_http2_is_502(t):
+    for answer in b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", b"\0" * 500, b"SSH-2.0-OpenSSH_9.2\r\n" * 10:
+        def garbage(connection, answer=answer):
+            connection.sendall(answer)
+            while connection.recv(65536):
+                pass
+
+        gateway = user_gateway(t, t.raw_backend(garbage).address)
+        expect_error(gateway.get("/v1/users/1"), 502, 13)
+
+
+def test_malformed_grpc_is_502(t):
+    ok_headers = b"\x88\x5f\x10application/grpc"
+    ok_status = b"\0\x0bgrpc-status\x010"
+    cases = {
+        "a compressed message": b"\x01\0\0\0\x01x",
+        "a message that is cut": b"\0\0\0\0\x10x",
+        "two messages": b"\0\0\0\0\0" * 2,
+        "no message": b"",
+        "a message that is no User": b"\0\0\0\0\x02\x0a\xff",
+    }
+    for what, data in cases.items():
+        def answer(connection, kind, flags, stream, payload, data=data):
+            if kind == FRAME_HEADERS:
+                connection.sendall(
+                    frame(FRAME_HEADERS, END_HEADERS, stream, ok_headers)
+                    + (frame(0, 0, stream, data) if data else b"")
+                    + frame(FRAME_HEADERS, END_HEADERS | END_STREAM, stream, ok_status)
+                )
+
+        response = user_gateway(t, t.http2_backend(answer).address).get("/v1/users/1")
+        expect_equal(response.status, 502, f"status for {what}: {response}")
+        expect_error(response, 502, 13)
+
+
+def test_an_http_error_of_a_backend_is_mapped(t):
+    def answer(connection, kind, flags, stream, payload):
+        if kind == FRAME_HEADERS:
+            # :status 503, text/html: a proxy's page, not gRPC.
+            connection.sendall(frame(FRAME_HEADERS, END_HEADERS | END_STREAM, stream, b"\x08\x03503\x5f\x09text/html"))
+
+    response = user_gateway(t, t.http2_backend(answer).address).get("/v1/users/1")
+    expect_error(response, 503, 14)
+
+
+def test_a_message_over_the_limit_is_502(t):
+    def large(request, _):
+        user = t.protos.new("user.v1.User", full_name="x" * int(request.id))
+        return t.protos.new("user.v1.GetUserResponse", user=user)
+
+    backend = user_backend(t, GetUser=large)
+    gateway = user_gateway(t, backend.address, config=USER.replace("timeout: 2s", "max_message: 2KiB"))
+    expect_equal(gateway.get("/v1/users/2000").status, 200)
+    expect_error(gateway.get("/v1/users/2100"), 502, 13)
+    expect_error(gateway.get("/v1/users/3000000"), 502, 13)
+    expect_equal(gateway.get("/v1/users/2000").status, 200, "status afterwards")
+
+
+def test_all_down_is_503_at_once(t):
+    gateway = user_gateway(t, *(f"127.0.0.1:{harness.free_port()}" for _ in range(3)))
+    for _ in range(20):
+        response, seconds = timed(gateway.get, "/v1/users/1")
+        expect_error(response, 503, 14)
+        expect_within(seconds, 0, 0.1, "seconds")
+        time.sleep(0.05)
+
+
+def test_one_of_two_down_is_not_noticed(t):
+    good = user_backend(t)
+    gateway = user_gateway(t, f"127.0.0.1:{harness.free_port()}", good.address)
+    for i in range(50):
+        expect_equal(gateway.get(f"/v1/users/{i}").status, 200)
+    expect_equal(good.calls.total(), 50, "calls")
+
+
+def test_a_stopped_backend_costs_no_call(t):
+    one, two = t.service("user-service"), t.service("user-service")
+    gateway = user_gateway(t, one.address, two.address)
+    statuses = []
+    stop = threading.Event()
+
+    def call():
+        connection = harness.http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+        while not stop.is_set():
+            statuses.append(harness.request_on(connection, "GET", "/v1/hello/x").status)
+        connection.close()
+
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    one.stop()
+    time.sleep(0.3)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    expect(len(statuses) > 50, f"{len(statuses)} calls were made")
+    expect_equal({status: statuses.count(status) for status in set(statuses)}, {200: len(statuses)}, "statuses")
+
+
+def test_a_killed_backend_costs_only_its_calls_in_flight(t):
+    one, two = t.service("user-service"), t.service("user-service")
+    gateway = user_gateway(t, one.address, two.address)
+    statuses, stop, clients = [], threading.Event(), 16
+
+    def call():
+        connection = harness.http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+        while not stop.is_set():
+            statuses.append(harness.request_on(connection, "GET", "/v1/hello/x").status)
+        connection.close()
+
+    threads = [threading.Thread(target=call) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    one.kill()
+    time.sleep(0.5)
+    again = t.service("user-service", port=one.port)
+    calls_before = gateway.metrics().value("upstream_picks_total", upstream="user-service", endpoint=one.address)
+    begin = time.monotonic()
+    hello = {"service": "user.v1.UserService", "method": "SayHello", "status": "success", "code": "OK"}
+
+    def served():
+        page = harness.http_request(again.health_port, "GET", "/metrics").body.decode()
+        return harness.Metrics(page).value("rpc_calls_total", **hello) > 0
+
+    harness.wait_for("a call to the restarted backend", served, timeout=5)
+    expect_within(time.monotonic() - begin, 0, 2, "seconds to the first call")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    failures = [status for status in statuses if status != 200]
+    expect(set(failures) <= {503}, f"statuses {set(failures)}")
+    expect_within(len(failures), 0, clients, "failures")
+    picks = gateway.metrics().value("upstream_picks_total", upstream="user-service", endpoint=one.address)
+    expect(picks > calls_before, "the restarted backend is picked again")
+
+
+def test_the_first_call_after_a_restart_comes_within_2_s(t):
+    service = t.service("user-service")
+    gateway = user_gateway(t, service.address)
+    expect_equal(gateway.get("/v1/hello/x").status, 200)
+    service.kill()
+    time.sleep(3)  # so that the pauses between attempts to connect have grown
+    expect_error(gateway.get("/v1/hello/x"), 503, 14)
+    t.service("user-service", port=service.port)
+    begin = time.monotonic()
+    harness.wait_for("an answer", lambda: gateway.get("/v1/hello/x").status == 200, timeout=5)
+    expect_within(time.monotonic() - begin, 0, 2, "seconds")
+
+
+def test_a_client_that_leaves_cancels_the_call(t):
+    began, cancelled, release = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(request, context):
+        context.add_callback(lambda: cancelled.set() if not release.is_set() else None)
+        began.set()
+        release.wait(10)
+        return t.protos.new("user.v1.GetUserResponse")
+
+    gateway = user_gateway(t, user_backend(t, GetUser=slow).address, config=USER.replace("timeout: 2s", "timeout: 30s"))
+    connection = harness.socket.create_connection(("127.0.0.1", gateway.port))
+    connection.sendall(b"GET /v1/users/1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    expect(began.wait(5), "the call has begun")
+    connection.close()
+    expect(cancelled.wait(3), "the backend sees the call cancelled")
+    release.set()
+    labels = {"service": "user.v1.UserService", "method": "GetUser", "status": "error", "code": "CANCELLED"}
+    harness.wait_for("the call to be counted", lambda: gateway.metrics().value("rpc_calls_total", **labels) == 1)
+    harness.wait_for("the request to be logged", lambda: [one for one in gateway.access_log() if one["status"] == 499])
+
+
+def test_calls_wait_for_streams_when_a_backend_allows_few(t):
+    """MAX_CONCURRENT_STREAMS is kept to: here 1 a connection, with one connection a worker."""
+    lock, at_once, most = threading.Lock(), [0], [0]
+
+    def slow(request, _):
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        time.sleep(0.02)
+        with lock:
+            at_once[0] -= 1
+        return t.protos.new("user.v1.GetUserResponse", user=t.protos.new("user.v1.User", id=request.id))
+
+    backend = t.backend({"user.v1.UserService/GetUser": slow}, options=[("grpc.max_concurrent_streams", 1)])
+    config = USER.replace("timeout: 2s", "timeout: 10s\n    pool: {initial_size: 1, max_size: 1}")
+    gateway = user_gateway(t, backend.address, config=config)
+    statuses = []
+    threads = [threading.Thread(target=lambda: statuses.append(gateway.get("/v1/users/1").status)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expect_equal(statuses, [200] * 20, "statuses")
+    expect_within(most[0], 1, 2, "calls at once, of 2 workers")
