@@ -140,7 +140,7 @@ class Response:
 def request_on(connection, method, path, body=None, headers=()):
     """One exchange on an http.client.HTTPConnection. A body that is not bytes or str goes as JSON."""
     if body is not None and not isinstance(body, (bytes, str)):
-        body = json.dumps(body)
+        body = json.dumps(body, ensure_ascii=False)
     if isinstance(body, str):
         body = body.encode()
     headers = list(headers.items() if isinstance(headers, dict) else headers)

@@ -139,7 +139,7 @@ def test_explain_shows_the_message(t):
 def test_explain_shows_the_error(t):
     shop(t)
     config = shop_config(t)
-    for request, part in [("GET /nowhere", "404"), ("PUT /v1/watch/x", "405"), ("GET /v1/watch/x?depth=z", "depth")]:
+    for request, part in [("GET /nowhere", "404"), ("PUT /v1/watch/x", "405"), ("GET /v1/any/x?depth=z", "depth")]:
         done = t.run("explain", "-c", config, request)
         expect_equal(done.returncode, 1, f"exit status for {request}")
         expect(part in done.stdout + done.stderr, f"{part} in {done.stdout + done.stderr!r}")
@@ -161,11 +161,10 @@ def broken(t, old, new, base=USER, env=None):
 
 
 def expect_told(t, old, new, *parts, **more):
+    """That one of the errors stands at the line of `new` and has all the parts."""
     output, line = broken(t, old, new, **more)
-    expect_equal(output.count("\n"), 1, f"lines of {output!r}")
-    expect(f":{line}:" in output, f"line {line} in {output!r}")
-    for part in parts:
-        expect(part in output, f"{part!r} in {output!r}")
+    told = [one for one in output.splitlines() if f":{line}:" in one and all(part in one for part in parts)]
+    expect_equal(len(told), 1, f"errors in line {line} with {parts} in {output!r}")
 
 
 def test_a_misspelt_key(t):
@@ -236,7 +235,7 @@ def test_a_broken_descriptor_set_is_refused(t):
     t.write("shop.proto", SHOP_PROTO)
     whole = compile_protos([t.folder, os.path.join(t.source, "proto")], ["shop.proto"])
     config = shop_config(t)
-    for content, part in [(whole[: len(whole) // 2], "shop.binpb"), (b"", "shop.v1.Shop"), (b"not a set" * 50, "shop.binpb")]:
+    for content, part in [(whole[: len(whole) // 2], "shop.binpb"), (b"", "empty"), (b"not a set" * 50, "shop.binpb")]:
         t.write("shop.binpb", content)
         done = t.run("check", "-c", config)
         expect_equal(done.returncode, 1, "exit status")

@@ -186,8 +186,12 @@ def test_other_protocols_are_closed_or_refused(t):
 
 def test_head_has_no_body(t):
     gateway, _ = start(t)
-    response = gateway.raw(b"HEAD /v1/nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    expect_equal((response.status, response.body), (404, b""))
+    connection = harness.http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+    for path, status in ("/v1/nowhere", 404), ("/v1/users/1", 405), ("/v1/users/%", 400):
+        response = harness.request_on(connection, "HEAD", path)
+        expect_equal((response.status, response.body), (status, b""))
+    expect_equal(harness.request_on(connection, "GET", "/v1/users/1").status, 200, "what follows on the connection")
+    connection.close()
 
 
 def test_messages_of_the_largest_size_pass(t):
