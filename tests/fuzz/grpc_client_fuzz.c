@@ -1,6 +1,7 @@
 /* Arbitrary bytes as what a server sends to a client with calls on it. The first byte says how the
- * calls read (bit 0: all messages; bit 1: cancel from a callback; bit 2: destroy from one) and into
- * how many pieces the rest is cut (bits 4 to 7). */
+ * calls read (bit 0: all messages; bit 1: cancel from a callback; bit 2: destroy from one), whether
+ * the bytes begin the connection or follow a good SETTINGS (bit 3), and into how many pieces they
+ * are cut (bits 4 to 7). */
 #include <assert.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -132,6 +133,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gw_loop_turn(loop, 0);
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
 
+    if ((mode & 8) == 0) {
+        if (send(fd, "\0\0\0\4\0\0\0\0\0\0\0\0\4\1\0\0\0\0", 18, MSG_NOSIGNAL) != 18)
+            abort();
+        gw_loop_turn(loop, 0);
+        gw_loop_turn(loop, 0);
+        drain(fd);
+    }
     size_t pieces = (size_t)(mode >> 4) + 1, step = size / pieces + 1;
     for (size_t at = 1; at < size; at += step) {
         size_t n = size - at < step ? size - at : step;
