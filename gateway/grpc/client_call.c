@@ -1,7 +1,8 @@
+#include "grpc/client_internal.h"
+
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "grpc/client_internal.h"
 
 #define DEFAULT_MAX_MESSAGE (4 << 20)
 
