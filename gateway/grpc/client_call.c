@@ -1,7 +1,8 @@
+#include "grpc/client_internal.h"
+
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "grpc/client_internal.h"
 
 #define DEFAULT_MAX_MESSAGE (4 << 20)
 
@@ -32,7 +33,8 @@ static void free_if_unused(struct gw_client_call *call)
 {
     if (!call->ended || call->stream_open || call->calling)
         return;
-    TAILQ_REMOVE(call->stream_id < 0 ? &call->client->waiting : &call->client->open, call, link);
+    if (call->stream_id >= 0)
+        TAILQ_REMOVE(&call->client->open, call, link);
     gw_client_call_free(call);
 }
 
@@ -41,6 +43,8 @@ static void mark_ended(struct gw_client_call *call)
 {
     struct gw_grpc_client *client = call->client;
     call->ended = true;
+    if (call->stream_id < 0)
+        TAILQ_REMOVE(&client->waiting, call, link);
     gw_timer_stop(client->loop, &call->deadline);
     if (call->is_due)
         TAILQ_REMOVE(&client->due, call, due_link);

@@ -53,7 +53,6 @@ TAILQ_HEAD(gw_client_calls, gw_client_call);
 struct gw_grpc_client {
     struct gw_loop *loop;
     struct gw_grpc_client_options options;
-    struct sockaddr_storage address;
     enum gw_grpc_client_state state;
     int closed_status;
     bool settings_received;
