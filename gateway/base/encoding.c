@@ -5,6 +5,8 @@ static const char base64_alphabet[] =
 
 void gw_base64_encode(struct gw_buf *out, struct gw_slice bytes)
 {
+    if (bytes.len == 0)
+        return;
     const unsigned char *p = (const unsigned char *)bytes.base;
     char *to = gw_buf_reserve(out, (bytes.len + 2) / 3 * 4);
     size_t i = 0;

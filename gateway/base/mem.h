@@ -21,6 +21,6 @@ char *gw_strdup(struct gw_slice s);
 struct gw_slice gw_pool_dup(gw_pool *pool, struct gw_slice s);
 /* printf into the pool; terminated. */
 struct gw_slice gw_pool_printf(gw_pool *pool, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+    __attribute__((format(printf, 2, 3), nonnull(2)));
 
 #endif

@@ -12,7 +12,12 @@ struct gw_slice {
 };
 
 /* For literals: GW_SLICE("abc"). */
-#define GW_SLICE(literal) ((struct gw_slice){"" literal, sizeof(literal) - 1})
+#define GW_SLICE(literal) ((struct gw_slice)GW_SLICE_INIT(literal))
+/* The same as an initialiser of static tables. */
+#define GW_SLICE_INIT(literal)                                                                     \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }
 /* For printf: "%.*s", GW_SLICE_ARG(s). */
 #define GW_SLICE_ARG(s) (int)(s).len, (s).base ? (s).base : ""
 

@@ -137,8 +137,10 @@ void gw_admin_destroy(struct gw_admin *admin)
     h2o_socket_close(admin->listener);
     admin->config.http1.callbacks.foreach_request(&admin->context, close_request, NULL);
     for (int i = 0; i < 100 && !h2o_linklist_is_empty(&admin->context.http1._conns); i++)
-        h2o_evloop_run(admin->context.loop, 1);
+        gw_loop_turn(admin->frontend->control_loop, 1);
+    h2o_multithread_queue_t *queue = admin->context.queue;
     h2o_context_dispose(&admin->context);
+    free(queue); /* libh2o leaves it behind */
     h2o_config_dispose(&admin->config);
     free(admin);
 }

@@ -90,7 +90,9 @@ static void configure_h2o(struct gw_frontend *frontend)
     h2o->server_name = h2o_iovec_init(H2O_STRLIT("sluice"));
     h2o->max_request_entity_size = frontend->config->limits.request_body_bytes;
     h2o->http1.req_timeout = frontend->config->limits.request_timeout_ms;
-    h2o->http1.upgrade_to_http2 = 0; /* libh2o's HTTP/2 server is never used */
+    /* libh2o's HTTP/2 server is never used; its shutdown would leave a timer behind. */
+    h2o->http1.upgrade_to_http2 = 0;
+    h2o->http2.callbacks.request_shutdown = NULL;
     gw_exchange_register(
         h2o_config_register_host(h2o, h2o_iovec_init(H2O_STRLIT("default")), 65535));
 }

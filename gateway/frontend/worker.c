@@ -105,7 +105,9 @@ static void *run(void *arg)
     close_all(worker);
     gw_access_log_writer_destroy(worker->access_log);
     free(worker->listeners);
+    h2o_multithread_queue_t *queue = worker->h2o.queue;
     h2o_context_dispose(&worker->h2o);
+    free(queue); /* libh2o leaves it behind */
     worker->end_message.fn = on_end;
     gw_loop_post(frontend->control_loop, &worker->end_message);
     return NULL;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/nearest.h"
 #include "transcode/json_message.h"
 #include "transcode/json_reader.h"
 #include "transcode/scalar.h"
@@ -17,6 +18,21 @@ static bool see(uint64_t *seen, uint32_t bit)
     return was_seen;
 }
 
+static int fail_unknown_enum_value(struct gw_json_reader *r, const struct gw_field *field,
+                                   struct gw_slice name, const char *at)
+{
+    struct gw_nearest_search search;
+    struct gw_phrase expected, found;
+    char hint[100];
+    gw_nearest_begin(&search, name);
+    for (size_t i = 0; i < field->enum_type->value_count; i++)
+        gw_nearest_offer(&search, field->enum_type->values[i].name);
+    gw_scalar_expected(field, &expected);
+    gw_phrase_quote(&found, name);
+    return gw_json_fail(r, at, "expected %s, found %s%s", expected.text, found.text,
+                        gw_nearest_hint(&search, hint, sizeof(hint)));
+}
+
 /* 1: see gw_json_read_value. */
 static int read_scalar(struct gw_json_reader *r, const struct gw_field *field,
                        struct gw_scalar *ret_scalar)
@@ -30,8 +46,9 @@ static int read_scalar(struct gw_json_reader *r, const struct gw_field *field,
             return -1;
         if (gw_scalar_from_string(field, text, r->pool, ret_scalar, &expected) == 0)
             return 0;
-        if (field->type == GW_TYPE_ENUM && r->options->ignore_unknown_fields)
-            return 1;
+        if (field->type == GW_TYPE_ENUM)
+            return r->options->ignore_unknown_fields ? 1
+                                                     : fail_unknown_enum_value(r, field, text, at);
         return gw_json_fail_expected(r, at, expected.text);
     }
     if (c == '-' || (c >= '0' && c <= '9')) {
@@ -192,9 +209,11 @@ static int read_field(struct gw_json_reader *r, const struct gw_field *field)
     return gw_json_read_value(r, field) < 0 ? -1 : 0;
 }
 
-/* Whether null is a value of the field and does not mean that it is absent. */
-static bool takes_null(const struct gw_field *field)
+/* Whether null does not mean that the field is absent: it is a value, or none may be missing. */
+static bool reads_null(const struct gw_field *field)
 {
+    if (field->is_required)
+        return true;
     if (field->is_repeated)
         return false;
     if (field->message != NULL)
@@ -207,7 +226,7 @@ static int read_known_member(struct gw_json_reader *r, const struct gw_message_t
 {
     if (see(seen, field->index))
         return gw_json_fail(r, key_at, "the field is there twice");
-    if (gw_json_peek(r) == 'n' && !takes_null(field) && gw_json_take_word(r, GW_SLICE("null")))
+    if (gw_json_peek(r) == 'n' && !reads_null(field) && gw_json_take_word(r, GW_SLICE("null")))
         return 0;
     if (field->oneof >= 0 && see(seen, type->field_count + (uint32_t)field->oneof))
         return gw_json_fail(r, key_at, "another field of oneof %.*s is there already",
@@ -215,11 +234,23 @@ static int read_known_member(struct gw_json_reader *r, const struct gw_message_t
     return read_field(r, field);
 }
 
+static int fail_unknown_field(struct gw_json_reader *r, const struct gw_message_type *type,
+                              struct gw_slice key, const char *key_at)
+{
+    struct gw_nearest_search search;
+    char hint[100];
+    gw_nearest_begin(&search, key);
+    for (uint32_t i = 0; i < type->field_count; i++)
+        gw_nearest_offer(&search, type->fields[i].json_name);
+    return gw_json_fail(r, key_at, "unknown field of %.*s%s", GW_SLICE_ARG(type->full_name),
+                        gw_nearest_hint(&search, hint, sizeof(hint)));
+}
+
 static int read_unknown_member(struct gw_json_reader *r, const struct gw_message_type *type,
-                               const char *key_at)
+                               struct gw_slice key, const char *key_at)
 {
     if (!r->options->ignore_unknown_fields)
-        return gw_json_fail(r, key_at, "unknown field of %.*s", GW_SLICE_ARG(type->full_name));
+        return fail_unknown_field(r, type, key, key_at);
     return gw_json_skip(r);
 }
 
@@ -277,7 +308,7 @@ static int read_members_seen(struct gw_json_reader *r, const struct gw_message_t
             continue;
         }
         r->place = &place;
-        if (field == NULL ? read_unknown_member(r, type, key_at) != 0
+        if (field == NULL ? read_unknown_member(r, type, place.name, key_at) != 0
                           : read_known_member(r, type, field, key_at, seen) != 0)
             return -1;
         r->place = place.up;
@@ -368,7 +399,7 @@ int gw_json_field_to_wire(const struct gw_schema *schema, const struct gw_field 
     struct gw_json_reader r = reader(schema, options, json, pool, out, error);
     struct gw_json_place place = {.kind = GW_JSON_IN_FIELD, .name = field->json_name};
     r.place = &place;
-    if (gw_json_peek(&r) == 'n' && !takes_null(field) && gw_json_take_word(&r, GW_SLICE("null")))
+    if (gw_json_peek(&r) == 'n' && !reads_null(field) && gw_json_take_word(&r, GW_SLICE("null")))
         return finish(&r, 0, start);
     return finish(&r, read_field(&r, field), start);
 }

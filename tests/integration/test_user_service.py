@@ -66,7 +66,7 @@ def test_text_that_is_not_utf8_is_refused(t):
     try:
         call(b"\x0a\x02\xff\xfe", timeout=5)
     except Exception as error:  # pylint: disable=broad-except
-        expect_equal(error.code(), StatusCode.INVALID_ARGUMENT)
+        expect(error.code() in (StatusCode.INVALID_ARGUMENT, StatusCode.INTERNAL), str(error.code()))
     else:
         expect(False, "expected a refusal")
 

@@ -120,6 +120,39 @@ static void a_write_that_is_cut_by_closing_leaves_nothing_behind(void **state)
     assert_int_equal(f->written, 0);
 }
 
+static void write_pings(struct fixture *f, int count)
+{
+    for (int i = 0; i < count; i++)
+        nghttp2_submit_ping(f->session, 0, NULL);
+    assert_int_equal(gw_h2_output_collect(&f->output, f->session), 0);
+    gw_h2_output_write(&f->output, f->socket, on_written);
+}
+
+static void read_all(struct fixture *f)
+{
+    char bytes[65536];
+    while (read(f->peer, bytes, sizeof(bytes)) > 0)
+        ;
+}
+
+/* libh2o would abort in the last turn, had the loop let it go on polling for the first write. */
+static void a_write_that_need_not_wait_may_follow_one_that_had_to(void **state)
+{
+    struct fixture *f = *state;
+    write_pings(f, 15000);
+    gw_loop_turn(f->loop, 0);
+    assert_int_equal(f->written, 0);
+    read_all(f);
+    gw_loop_turn(f->loop, 100);
+    assert_int_equal(f->written, 1);
+    write_pings(f, 7000);
+    gw_loop_turn(f->loop, 0);
+    assert_int_equal(f->written, 2);
+    read_all(f);
+    gw_loop_turn(f->loop, 0);
+    assert_false(f->output.writing);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +161,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(an_idle_connection_holds_no_buffer, setup, teardown),
         cmocka_unit_test_setup_teardown(one_write_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_write_that_need_not_wait_may_follow_one_that_had_to,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_write_that_is_cut_by_closing_leaves_nothing_behind, setup,
                                         teardown),
     };
