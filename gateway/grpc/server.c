@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "grpc/server_connection.h"
 
 #define ACCEPTS_PER_TURN 32
@@ -97,7 +96,7 @@ static void on_pause_end(struct gw_timer *timer)
 void gw_grpc_server_adopt(struct gw_grpc_server *server, h2o_socket_t *socket)
 {
     if (server->connection_count++ == 0)
-        gw_timer_start(server->loop, &server->sweep, gw_clock_ms() + SWEEP_MS);
+        gw_timer_start(server->loop, &server->sweep, gw_loop_now_ms(server->loop) + SWEEP_MS);
     gw_server_connection_create(server, socket);
 }
 
@@ -124,7 +123,7 @@ static void on_accept(h2o_socket_t *socket, const char *error)
         } else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
             h2o_socket_read_stop(socket);
             gw_timer_start(listener->server->loop, &listener->pause,
-                           gw_clock_ms() + ACCEPT_PAUSE_MS);
+                           gw_loop_now_ms(listener->server->loop) + ACCEPT_PAUSE_MS);
         }
         return;
     }
@@ -161,7 +160,7 @@ static void close_all(struct gw_grpc_server *server)
 static void on_sweep(struct gw_timer *timer)
 {
     struct gw_grpc_server *server = H2O_STRUCT_FROM_MEMBER(struct gw_grpc_server, sweep, timer);
-    uint64_t now_ms = gw_clock_ms();
+    uint64_t now_ms = gw_loop_now_ms(server->loop);
     gw_timer_start(server->loop, timer, now_ms + SWEEP_MS);
     for (struct gw_server_connection *c = TAILQ_FIRST(&server->connections), *next; c != NULL;
          c = next) {
@@ -220,7 +219,8 @@ void gw_grpc_server_shutdown(struct gw_grpc_server *server, uint64_t timeout_ms,
     struct gw_server_connection *c;
     TAILQ_FOREACH (c, &server->connections, link)
         gw_server_connection_drain(c);
-    gw_timer_start(server->loop, &server->shutdown.timer, gw_clock_ms() + timeout_ms);
+    gw_timer_start(server->loop, &server->shutdown.timer,
+                   gw_loop_now_ms(server->loop) + timeout_ms);
     if (server->connection_count == 0)
         gw_loop_defer(server->loop, &server->shutdown.done);
 }

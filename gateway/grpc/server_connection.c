@@ -28,7 +28,7 @@
 
 static void set_time_left(struct gw_server_connection *c, uint64_t ms)
 {
-    c->expires_ms = gw_clock_ms() + ms;
+    c->expires_ms = gw_loop_now_ms(c->server->loop) + ms;
 }
 
 static struct gw_server_call *call_of(struct gw_server_connection *c, int32_t stream_id)
@@ -87,11 +87,10 @@ static void flush(struct gw_server_connection *c)
         gw_server_connection_destroy(c);
         return;
     }
-    if (!c->output.writing && c->output.bytes.len > 0) {
-        gw_h2_output_write(&c->output, c->socket, on_written);
-        if (c->greeted)
-            set_time_left(c, WRITE_MS);
-    }
+    bool was_writing = c->output.writing;
+    gw_h2_output_write(&c->output, c->socket, on_written);
+    if (c->output.writing && !was_writing && c->greeted)
+        set_time_left(c, WRITE_MS);
     resume_calls(c);
     if (!c->output.writing && !nghttp2_session_want_read(c->session) &&
         !nghttp2_session_want_write(c->session))
@@ -135,7 +134,7 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
 
 static void note_reset(struct gw_server_connection *c)
 {
-    uint64_t now_ms = gw_clock_ms();
+    uint64_t now_ms = gw_loop_now_ms(c->server->loop);
     uint64_t earned = (now_ms - c->reset_budget_ms) * RESETS_PER_SECOND / 1000;
     if (earned > 0) {
         c->reset_budget_ms = now_ms;
@@ -361,7 +360,7 @@ struct gw_server_connection *gw_server_connection_create(struct gw_grpc_server *
     c->socket = socket;
     c->flush.fn = on_flush;
     c->reset_budget = RESET_BURST;
-    c->reset_budget_ms = gw_clock_ms();
+    c->reset_budget_ms = gw_loop_now_ms(server->loop);
     set_time_left(c, GREETING_MS);
     TAILQ_INIT(&c->calls);
     TAILQ_INIT(&c->writable);
