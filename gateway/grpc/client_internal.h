@@ -57,6 +57,7 @@ struct gw_grpc_client {
     int closed_status;
     bool settings_received;
     bool goaway_received;
+    bool names_indexed; /* HPACK's table has the names of GW_INDEX_NAME that the first call had */
     bool was_full;  /* on_change is owed when there is room again */
     bool changed;   /* on_change is due */
     bool destroyed; /* goes when `entered` is 0 */
