@@ -235,10 +235,10 @@ static void on_end(void *arg, const struct gw_call_result *result)
     x->call = NULL;
     count_call(x, result->status);
     gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
+    int http_status = result->http_status ? result->http_status : gw_status_to_http(result->status);
     if (result->status != GW_OK)
-        answer_error(x,
-                     result->http_status ? result->http_status : gw_status_to_http(result->status),
-                     result->status, result->message, result->details);
+        answer_error(x, http_status, http_status == 502 ? GW_INTERNAL : result->status,
+                     result->message, result->details);
     else if (x->message_count != 1)
         answer_error(x, 502, GW_INTERNAL,
                      x->message_count == 0
