@@ -40,8 +40,7 @@ void gw_clock_format(char out[GW_TIMESTAMP_LENGTH + 1], int64_t wall_us)
         last_second = second;
     }
     memcpy(out, last_text, 19);
-    out[19] = '.';
-    for (int i = 25; i >= 20; i--, micros /= 10)
-        out[i] = (char)('0' + micros % 10);
-    memcpy(out + 26, "Z", 2);
+    memcpy(out + 19, ".000000Z", 9);
+    for (char *digit = out + 25; micros > 0; micros /= 10)
+        *digit-- = (char)('0' + micros % 10);
 }
