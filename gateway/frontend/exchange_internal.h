@@ -16,8 +16,7 @@ struct gw_exchange {
     struct gw_worker *worker;
     struct gw_connection *connection;
     const struct gw_route *route; /* NULL: none matched */
-    uint64_t began_ns, call_began_ns;
-    int64_t began_wall_us;
+    uint64_t began_ns;
     struct gw_request_headers headers;
 
     struct gw_call *call; /* NULL: not begun, or over */
@@ -29,11 +28,11 @@ struct gw_exchange {
     struct gw_stream *stream;      /* the answer, of a method that streams it; else NULL */
 
     bool watching;        /* the client's socket is ours to read */
-    uint64_t answered_ns; /* 0: not yet, or a stream */
+    uint64_t answered_ms; /* on the loop's clock; 0: not yet, or a stream */
 };
 
 /* The call has ended, or is given up: counts it. */
-void gw_exchange_count_call(struct gw_exchange *x, int grpc_status);
+void gw_exchange_count_call(struct gw_exchange *x, int grpc_status, uint64_t now_ns);
 /* The headers of every answer. */
 void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type);
 /* Answers with the one error form. Only before another answer has begun. */

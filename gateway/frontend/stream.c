@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "transcode/transcode.h"
 
 /* No further message is asked for while so much waits for the client. */
@@ -182,7 +183,7 @@ static void cancel(struct gw_stream *s, int code)
     struct gw_exchange *x = s->exchange;
     gw_call_cancel(x->call);
     x->call = NULL;
-    gw_exchange_count_call(x, code);
+    gw_exchange_count_call(x, code, gw_clock_ns());
 }
 
 static void cancel_and_fail(struct gw_stream *s, int http_status, int code, struct gw_slice message)
@@ -242,7 +243,7 @@ static void on_end(void *arg, const struct gw_call_result *result)
     struct gw_exchange *x = arg;
     struct gw_stream *s = x->stream;
     x->call = NULL;
-    gw_exchange_count_call(x, result->status);
+    gw_exchange_count_call(x, result->status, gw_clock_ns());
     if (!s->started)
         gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
     if (result->status != GW_OK) {
