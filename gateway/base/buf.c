@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/digits.h"
 #include "base/utf8.h"
 
 void gw_buf_grow(struct gw_buf *b, size_t more)
@@ -23,13 +24,8 @@ void gw_buf_grow(struct gw_buf *b, size_t more)
 
 void gw_buf_append_u64(struct gw_buf *b, uint64_t n)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n != 0);
-    gw_buf_append(b, gw_slice(digits + at, sizeof(digits) - at));
+    char *to = gw_buf_reserve(b, GW_DIGITS_MAX);
+    b->len = (size_t)(gw_digits_put(to, n) - b->base);
 }
 
 void gw_buf_append_i64(struct gw_buf *b, int64_t n)
