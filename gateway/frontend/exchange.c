@@ -322,6 +322,7 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     const struct gw_http1_fault *fault = &x->connection->http1.fault;
     if (fault->http_status != 0) {
         req->http1_is_persistent = 0;
+        gw_connection_linger(x->connection);
         answer_error(x, fault->http_status,
                      fault->http_status == 431 ? GW_RESOURCE_EXHAUSTED : GW_INVALID_ARGUMENT,
                      gw_slice_str(fault->message), (struct gw_slice){0});
@@ -390,6 +391,7 @@ static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostrea
 {
     (void)self;
     struct gw_exchange *x = begin(req);
+    gw_connection_linger(x->connection);
     static const struct gw_json_options plain;
     uint64_t limit = x->worker->frontend->config->limits.request_body_bytes;
     struct gw_slice message =
