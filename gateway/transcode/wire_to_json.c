@@ -7,7 +7,7 @@
 
 #include "base/digits.h"
 #include "base/encoding.h"
-#include "transcode/json_text.h"
+#include "base/json_text.h"
 #include "transcode/json_writer.h"
 #include "transcode/number.h"
 #include "transcode/phrase.h"
