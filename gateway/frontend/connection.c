@@ -1,18 +1,23 @@
 #include "frontend/connection.h"
 
+#include <fcntl.h>
 #include <h2o/http1.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "frontend/linger.h"
 
 static void on_close(void *data)
 {
     struct gw_connection *connection = data;
     gw_task_cancel(connection->worker->loop, &connection->http1.next);
     __atomic_fetch_sub(&connection->worker->connection_count, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_sub(&connection->worker->frontend->total_connections, 1, __ATOMIC_RELAXED);
+    if (connection->linger_fd >= 0)
+        gw_linger_begin(connection->worker, connection->linger_fd);
+    else
+        __atomic_fetch_sub(&connection->worker->frontend->total_connections, 1, __ATOMIC_RELAXED);
     free(connection);
 }
 
@@ -99,6 +104,12 @@ void gw_connection_check_head(struct gw_connection *connection)
     connection->http1.is_head_checked = true;
 }
 
+void gw_connection_linger(struct gw_connection *connection)
+{
+    if (connection->linger_fd < 0)
+        connection->linger_fd = fcntl(h2o_socket_get_fd(connection->sock), F_DUPFD_CLOEXEC, 0);
+}
+
 void gw_connection_request_done(struct gw_connection *connection)
 {
     connection->http1.is_head_checked = false;
@@ -111,6 +122,7 @@ void gw_connection_accept(struct gw_worker *worker, int fd)
 {
     struct gw_connection *connection = gw_alloc(sizeof(*connection));
     connection->worker = worker;
+    connection->linger_fd = -1;
     connection->http1.next.fn = await_head;
     name_peer(connection, fd);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
