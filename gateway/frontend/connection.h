@@ -12,7 +12,9 @@ struct gw_exchange;
 struct gw_connection {
     struct gw_worker *worker;
     h2o_socket_t *sock;
-    int linger_fd; /* a second name of its descriptor, see linger.h; -1: none */
+    int linger_fd; /* -1, or the socket once more: see gw_connection_linger */
+    struct gw_timer linger;
+    size_t linger_bytes;
     size_t remote_length;
     char remote[INET6_ADDRSTRLEN]; /* the peer's address without port */
     struct {
@@ -31,7 +33,9 @@ void gw_connection_accept(struct gw_worker *worker, int fd);
 /* Looks at the head of the request that libh2o has just read, if nobody has yet: one that came
  * behind another in the same bytes. Fills http1.fault. */
 void gw_connection_check_head(struct gw_connection *connection);
-/* The answer to come is the last one, and the client may still be sending. */
+/* The answer to the request under way goes out before all of the request is in. When libh2o closes
+ * the connection, go on to read for a moment: a close with input unread would have the kernel throw
+ * away what the client has not yet read of the answer. */
 void gw_connection_linger(struct gw_connection *connection);
 /* The request under way is over. */
 void gw_connection_request_done(struct gw_connection *connection);

@@ -419,9 +419,8 @@ static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostrea
 {
     (void)self;
     struct gw_exchange *x = begin(req);
+    gw_connection_linger(x->connection);
     static const struct gw_json_options plain;
-    if (!req->http1_is_persistent)
-        gw_connection_linger(x->connection);
     struct gw_slice message =
         req->res.status == 413 ? body_too_large(x) : gw_slice_str(req->res.reason);
     gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot), code_of(req->res.status),

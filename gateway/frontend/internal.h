@@ -48,7 +48,6 @@ struct gw_worker {
     struct gw_access_log_writer *access_log; /* NULL: off */
     struct gw_listener *listeners;           /* as config->listeners */
     struct gw_timer sweep;
-    h2o_linklist_t lingering;  /* see linger.h */
     uint32_t connection_count; /* atomic: whoever accepts reads all workers' */
     bool draining;
     uint64_t drain_deadline_ms;

@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "frontend/connection.h"
 #include "frontend/exchange.h"
-#include "frontend/linger.h"
 #include "frontend/listener.h"
 
 #define SWEEP_MS 1000
@@ -74,7 +73,6 @@ static void close_all(struct gw_worker *worker)
     for (int i = 0; i < 100 && __atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED) > 0;
          i++)
         gw_loop_turn(worker->loop, 1);
-    gw_linger_close_all(worker);
 }
 
 /* On the control thread. */
@@ -97,7 +95,6 @@ static void *run(void *arg)
     worker->listeners = gw_alloc(frontend->config->listener_count * sizeof(*worker->listeners));
     for (size_t i = 0; i < frontend->config->listener_count; i++)
         gw_listener_open(&worker->listeners[i], worker, frontend->listen_fds[i]);
-    h2o_linklist_init_anchor(&worker->lingering);
     worker->sweep.fn = on_sweep;
     gw_timer_start(worker->loop, &worker->sweep, gw_loop_now_ms(worker->loop) + SWEEP_MS);
 

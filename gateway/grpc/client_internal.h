@@ -58,9 +58,9 @@ struct gw_grpc_client {
     bool settings_received;
     bool goaway_received;
     bool names_indexed; /* HPACK's table has the names of GW_INDEX_NAME that the first call had */
-    bool was_full;  /* on_change is owed when there is room again */
-    bool changed;   /* on_change is due */
-    bool destroyed; /* goes when `entered` is 0 */
+    bool was_full;      /* on_change is owed when there is room again */
+    bool changed;       /* on_change is due */
+    bool destroyed;     /* goes when `entered` is 0 */
     unsigned entered;
     h2o_socket_t *socket;
     nghttp2_session *session;

@@ -295,7 +295,6 @@ def test_a_client_that_sends_too_much_can_read_why(t):
     gateway, _ = start(t)
     body = b"[" + b" " * 20_000_000
     for _ in range(3):
-        expect_error(gateway.raw(JSON_POST + b"Content-Length: %d\r\n\r\n" % len(body) + body), 413, 8)
         chunk = b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
         expect_error(gateway.raw(JSON_POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunk), 413, 8)
         expect_error(gateway.raw(get("/v1/users/1", "A: " + "x" * 5_000_000)), 431, 8)

@@ -77,7 +77,7 @@ static void well_known_types_with_a_string_form_are_read(void **state)
         {"field_mask", "userName", "1a0b0a09757365725f6e616d65"},
         {"double_wrapper", "1.5", "520909000000000000f83f"},
         {"int64_wrapper", "5", "62020805"},
-        {"int32_wrapper", "0", "7200"},
+        {"int32_wrapper", "0", "72020800"},
         {"bool_wrapper", "true", "8201020801"},
         {"string_wrapper", "a", "8a01030a0161"},
         {"bytes_wrapper", "AA", "9201030a0100"},
