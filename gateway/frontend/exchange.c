@@ -345,9 +345,35 @@ static void watch_client(struct gw_exchange *x)
 
 /* --- requests --- */
 
+/* `http://host/path` instead of `/path`, RFC 9112 section 3.2.2: its host counts, not Host. */
+static void take_absolute_target(h2o_req_t *req)
+{
+    h2o_url_t url;
+    h2o_iovec_t target = req->input.path;
+    if (target.len == 0 || target.base[0] == '/' ||
+        h2o_url_parse(target.base, target.len, &url) != 0)
+        return;
+    req->input.authority = url.authority;
+    req->input.path = url.path;
+    const char *query = memchr(url.path.base, '?', url.path.len);
+    req->input.query_at = query != NULL ? (size_t)(query - url.path.base) : SIZE_MAX;
+}
+
+static uint64_t body_limit(const struct gw_exchange *x)
+{
+    return x->worker->frontend->config->limits.request_body_bytes;
+}
+
+static struct gw_slice body_too_large(const struct gw_exchange *x)
+{
+    return gw_pool_printf(&x->req->pool, "the body is over %llu bytes",
+                          (unsigned long long)body_limit(x));
+}
+
 static int on_req(h2o_handler_t *self, h2o_req_t *req)
 {
     (void)self;
+    take_absolute_target(req);
     struct gw_exchange *x = begin(req);
     gw_connection_check_head(x->connection);
     const struct gw_http1_fault *fault = &x->connection->http1.fault;
@@ -358,6 +384,10 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
                                  fault->http_status == 431 ? GW_RESOURCE_EXHAUSTED
                                                            : GW_INVALID_ARGUMENT,
                                  gw_slice_str(fault->message), (struct gw_slice){0});
+        return 0;
+    }
+    if (req->entity.len > body_limit(x)) {
+        answer_error(x, 413, GW_RESOURCE_EXHAUSTED, body_too_large(x), (struct gw_slice){0});
         return 0;
     }
 
@@ -395,8 +425,8 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     return 0;
 }
 
-/* --- errors that libh2o answers by itself: a body over the limit, broken framing, a path that is
- * none --- */
+/* --- errors that libh2o answers by itself: a body over the limit, broken framing, an unknown
+ * expectation --- */
 
 struct error_stream {
     h2o_ostream_t super;
@@ -406,8 +436,6 @@ struct error_stream {
 static int code_of(int http_status)
 {
     switch (http_status) {
-    case 404:
-        return GW_NOT_FOUND;
     case 413:
         return GW_RESOURCE_EXHAUSTED;
     default:
@@ -431,12 +459,8 @@ static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostrea
     struct gw_exchange *x = begin(req);
     gw_connection_linger(x->connection);
     static const struct gw_json_options plain;
-    uint64_t limit = x->worker->frontend->config->limits.request_body_bytes;
     struct gw_slice message =
-        req->res.status == 413
-            ? gw_pool_printf(&req->pool, "the body is over %llu bytes", (unsigned long long)limit)
-        : req->res.status == 404 ? GW_SLICE("no such path")
-                                 : gw_slice_str(req->res.reason);
+        req->res.status == 413 ? body_too_large(x) : gw_slice_str(req->res.reason);
     gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot), code_of(req->res.status),
                       message, (struct gw_slice){0}, &plain, &req->pool, &x->json);
     req->res.reason = reason_of(req->res.status);

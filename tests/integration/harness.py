@@ -171,13 +171,63 @@ def http_request(port, method, path, body=None, headers=(), timeout=15):
         connection.close()
 
 
+class RawClient:
+    """A connection on which the test writes the bytes, and reads the answers one by one."""
+
+    def __init__(self, port, host="127.0.0.1", timeout=10):
+        self.socket = socket.create_connection((host, port), timeout=timeout)
+        self._file = self.socket.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def response(self, is_head=False):
+        """The next answer; None where the connection has ended."""
+        line = self._file.readline()
+        if not line:
+            return None
+        match = re.fullmatch(rb"HTTP/1\.1 (\d{3}) ([^\r\n]*)\r\n", line)
+        expect(match, f"not a status line: {line!r}")
+        headers = http.client.parse_headers(self._file).items()
+        response = Response(int(match.group(1)), headers, b"")
+        length = response.header("content-length")
+        if is_head or response.status == 100:
+            pass
+        elif length is not None:
+            response.body = self._file.read(int(length))
+            expect_equal(len(response.body), int(length), "bytes of the body")
+        else:
+            response.body = self._file.read()
+        return response
+
+    def is_closed(self):
+        """Waits for the end."""
+        try:
+            return self._file.read(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def reset(self):
+        """Leaves with a RST."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def close(self):
+        self._file.close()
+        self.socket.close()
+
+
 def http_raw(port, data, timeout=10):
-    """Sends bytes as they are and parses the first answer."""
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
-        connection.sendall(data)
-        response = http.client.HTTPResponse(connection)
-        response.begin()
-        return Response(response.status, response.getheaders(), response.read())
+    """Sends bytes as they are and reads the first answer."""
+    with RawClient(port, timeout=timeout) as client:
+        client.send(data)
+        return client.response()
 
 
 def expect_error(response, status, code, *message_parts):
@@ -526,6 +576,9 @@ class Gateway(Process):
 
     def raw(self, data):
         return http_raw(self.port, data)
+
+    def client(self):
+        return RawClient(self.port)
 
     def admin(self, path):
         return http_request(self.admin_port, "GET", path, timeout=5)
