@@ -104,6 +104,13 @@ class Protos:
         found = self.pool.FindServiceByName(service).FindMethodByName(method)
         return self._factory.GetPrototype(found.input_type), self._factory.GetPrototype(found.output_type)
 
+    def streams(self, name):
+        """Whether the method "SERVICE/METHOD" streams requests, and whether it streams answers."""
+        service, method = name.split("/")
+        found = descriptor_pb2.MethodDescriptorProto()
+        self.pool.FindServiceByName(service).FindMethodByName(method).CopyToProto(found)
+        return found.client_streaming, found.server_streaming
+
     def new(self, name, **fields):
         return self.type(name)(**fields)
 
@@ -236,6 +243,65 @@ def expect_error(response, status, code, *message_parts):
     return body
 
 
+class HttpStream:
+    """An answer that is read as it comes."""
+
+    def __init__(self, port, method, path, body=None, headers=(), timeout=15, receive_buffer=None):
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+        if receive_buffer is not None:
+            self._connection.sock = socket.socket()
+            self._connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self._connection.sock.settimeout(timeout)
+            self._connection.sock.connect(("127.0.0.1", port))
+        self._connection.request(method, path, body, dict(headers))
+        self._response = self._connection.getresponse()
+        self.status, self.headers = self._response.status, self._response.getheaders()
+
+    def header(self, name):
+        return self._response.getheader(name)
+
+    def line(self):
+        """The next line without its end; None at the end of the answer."""
+        line = self._response.readline()
+        return line.decode().rstrip("\n") if line else None
+
+    def message(self):
+        """The next line, which is JSON; None at the end."""
+        line = self.line()
+        return None if line is None else json.loads(line)
+
+    def read(self, count=None):
+        return self._response.read(count)
+
+    def piece(self):
+        """What the next chunk brings."""
+        return self._response.read1()
+
+    def rest(self):
+        """What is left, as messages."""
+        return list(iter(self.message, None))
+
+    def event(self):
+        """The next event as (name, data), None for a comment; raises EOFError at the end."""
+        name, data = "message", None
+        while True:
+            line = self.line()
+            if line is None:
+                raise EOFError
+            if line == "":
+                return None if data is None else (name, data)
+            field, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if field == "event":
+                name = value
+            elif field == "data":
+                data = value if data is None else data + "\n" + value
+
+    def close(self):
+        self._response.close()
+        self._connection.close()
+
+
 METRIC_LINE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$")
 METRIC_LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"(?:,|$)')
 
@@ -299,6 +365,8 @@ class Backend:
         self._server.start()
 
     def on(self, method, function):
+        """`function` gets an iterator instead of the request where the method streams requests, and
+        gives an iterator where it streams answers."""
         request, _ = self._protos.method(method)
 
         def serve(message, context):
@@ -307,7 +375,13 @@ class Backend:
                 self.peers[context.peer()] += 1
             return function(message, context)
 
-        self._handlers["/" + method] = grpc.unary_unary_rpc_method_handler(
+        kinds = {
+            (False, False): grpc.unary_unary_rpc_method_handler,
+            (False, True): grpc.unary_stream_rpc_method_handler,
+            (True, False): grpc.stream_unary_rpc_method_handler,
+            (True, True): grpc.stream_stream_rpc_method_handler,
+        }
+        self._handlers["/" + method] = kinds[self._protos.streams(method)](
             serve, request.FromString, lambda answer: answer.SerializeToString()
         )
         return self
@@ -508,6 +582,9 @@ class Gateway(Process):
 
     def post(self, path, body, headers=()):
         return self.request("POST", path, body, headers)
+
+    def stream(self, method, path, body=None, headers=(), **options):
+        return HttpStream(self.port, method, path, body, headers, **options)
 
     def raw(self, data):
         return http_raw(self.port, data)
