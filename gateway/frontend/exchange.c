@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "frontend/connection.h"
 #include "frontend/internal.h"
+#include "frontend/request_body.h"
 #include "frontend/request_headers.h"
 #include "transcode/transcode.h"
 
@@ -19,6 +20,7 @@ struct gw_exchange {
     uint64_t began_ns, call_began_ns;
     int64_t began_wall_us;
     struct gw_request_headers headers;
+    struct gw_request_body *body;
 
     struct gw_call *call; /* NULL: not begun, or over */
     struct gw_call_report report;
@@ -44,6 +46,8 @@ static const char *reason_of(int http_status)
         return "Not Found";
     case 405:
         return "Method Not Allowed";
+    case 408:
+        return "Request Timeout";
     case 409:
         return "Conflict";
     case 413:
@@ -69,6 +73,12 @@ static const char *reason_of(int http_status)
     default:
         return "Internal Server Error";
     }
+}
+
+/* HTTP/2 disposes of a request whose client has left, and watches its answer. */
+static bool is_http1(const struct gw_exchange *x)
+{
+    return x->req->version < 0x200;
 }
 
 /* --- the end --- */
@@ -99,7 +109,7 @@ static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
             .endpoint = x->report.endpoint,
             .tries = x->report.tries,
             .duration_us = duration_ns / 1000,
-            .bytes_in = x->req->entity.len,
+            .bytes_in = x->body != NULL ? x->body->received : 0,
             .bytes_out = x->req->bytes_sent,
             .trace_id = x->headers.trace.x_trace_id,
             .request_id = x->headers.request_id,
@@ -125,7 +135,8 @@ static void on_dispose(void *arg)
         h2o_socket_dont_read(x->req->conn->callbacks->get_socket(x->req->conn), 0);
     if (x->req->res.status == 0)
         x->req->res.status = 499; /* the connection went before there was an answer */
-    gw_connection_request_done(x->connection);
+    if (is_http1(x))
+        gw_connection_request_done(x->connection);
     uint64_t duration_ns = gw_clock_ns() - x->began_ns;
     gw_http_metrics_count_request(x->worker->frontend->http_metrics, x->worker->shard, x->route,
                                   slice_of(x->req->input.method), x->req->res.status, duration_ns);
@@ -139,10 +150,12 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->req = req;
     x->worker = gw_worker_of(req->conn->ctx);
     x->connection = gw_connection_of(req->conn);
-    x->connection->http1.exchange = x;
+    if (is_http1(x))
+        x->connection->http1.exchange = x;
     x->route = NULL;
     x->began_ns = gw_clock_ns();
     x->began_wall_us = gw_clock_wall_us();
+    x->body = NULL;
     x->call = NULL;
     x->report = (struct gw_call_report){0};
     x->grpc_status = -1;
@@ -317,20 +330,47 @@ static void watch_client(struct gw_exchange *x)
 
 /* --- requests --- */
 
-static int on_req(h2o_handler_t *self, h2o_req_t *req)
+static void count_limit(const struct gw_exchange *x, enum gw_limit limit)
 {
-    (void)self;
-    struct gw_exchange *x = begin(req);
-    gw_connection_check_head(x->connection);
-    const struct gw_http1_fault *fault = &x->connection->http1.fault;
-    if (fault->http_status != 0) {
-        req->http1_is_persistent = 0;
-        answer_error(x, fault->http_status,
-                     fault->http_status == 431 ? GW_RESOURCE_EXHAUSTED : GW_INVALID_ARGUMENT,
-                     gw_slice_str(fault->message), (struct gw_slice){0});
-        return 0;
-    }
+    gw_http_metrics_count_limit(x->worker->frontend->http_metrics, x->worker->shard, limit);
+}
 
+static void answer_fault(struct gw_exchange *x, const struct gw_request_fault *fault)
+{
+    bool is_limit = fault->http_status == 431;
+    if (is_limit)
+        count_limit(x, GW_LIMIT_HEADERS);
+    x->req->http1_is_persistent = 0;
+    answer_error(x, fault->http_status, is_limit ? GW_RESOURCE_EXHAUSTED : GW_INVALID_ARGUMENT,
+                 gw_slice_str(fault->message), (struct gw_slice){0});
+}
+
+static struct gw_slice too_large_message(struct gw_exchange *x)
+{
+    uint64_t limit = x->worker->frontend->config->limits.request_body_bytes;
+    return gw_pool_printf(&x->req->pool, "the body is over %llu bytes", (unsigned long long)limit);
+}
+
+static void answer_body_fault(struct gw_exchange *x)
+{
+    if (x->body->fault == GW_BODY_TOO_LARGE) {
+        count_limit(x, GW_LIMIT_REQUEST_BODY);
+        answer_error(x, 413, GW_RESOURCE_EXHAUSTED, too_large_message(x), (struct gw_slice){0});
+    } else {
+        count_limit(x, GW_LIMIT_BODY_TIMEOUT);
+        answer_error(x, 408, GW_DEADLINE_EXCEEDED, GW_SLICE("the body did not arrive in time"),
+                     (struct gw_slice){0});
+    }
+}
+
+static void on_body(void *arg)
+{
+    struct gw_exchange *x = arg;
+    h2o_req_t *req = x->req;
+    if (x->body->fault != GW_BODY_SOUND) {
+        answer_body_fault(x);
+        return;
+    }
     struct gw_slice path = path_of(req);
     struct gw_translate_request request = {
         .http_method = slice_of(req->input.method),
@@ -339,7 +379,7 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
                      ? gw_slice_from(slice_of(req->input.path), path.len + 1)
                      : (struct gw_slice){0},
         .content_type = x->headers.content_type,
-        .body = slice_of(req->entity),
+        .body = x->body->bytes,
     };
     struct gw_translation translation;
     struct gw_failure failure;
@@ -350,11 +390,24 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
             h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_ALLOW, NULL, failure.allow.base,
                            failure.allow.len);
         answer_error(x, failure.http_status, failure.code, failure.message, (struct gw_slice){0});
-        return 0;
+        return;
     }
     x->route = translation.route;
-    watch_client(x);
+    if (is_http1(x))
+        watch_client(x);
     start_call(x, &translation);
+}
+
+static int on_req(h2o_handler_t *self, h2o_req_t *req)
+{
+    (void)self;
+    struct gw_exchange *x = begin(req);
+    x->body = gw_request_body_of(req);
+    struct gw_request_fault fault = gw_connection_fault(x->connection, req);
+    if (fault.http_status != 0)
+        answer_fault(x, &fault);
+    else if (gw_request_body_collect(x->body, on_body, x))
+        on_body(x);
     return 0;
 }
 
@@ -394,12 +447,11 @@ static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostrea
     (void)self;
     struct gw_exchange *x = begin(req);
     static const struct gw_json_options plain;
-    uint64_t limit = x->worker->frontend->config->limits.request_body_bytes;
-    struct gw_slice message =
-        req->res.status == 413
-            ? gw_pool_printf(&req->pool, "the body is over %llu bytes", (unsigned long long)limit)
-        : req->res.status == 404 ? GW_SLICE("no such path")
-                                 : gw_slice_str(req->res.reason);
+    if (req->res.status == 413)
+        count_limit(x, GW_LIMIT_REQUEST_BODY);
+    struct gw_slice message = req->res.status == 413   ? too_large_message(x)
+                              : req->res.status == 404 ? GW_SLICE("no such path")
+                                                       : gw_slice_str(req->res.reason);
     gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot), code_of(req->res.status),
                       message, (struct gw_slice){0}, &plain, &req->pool, &x->json);
     req->res.reason = reason_of(req->res.status);
