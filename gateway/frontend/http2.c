@@ -12,8 +12,7 @@
 #define STREAM_WINDOW_BYTES (256 << 10)
 #define CONNECTION_WINDOW_BYTES (1 << 20)
 
-/* Input is given to nghttp2 in pieces, between which the queue of answers is looked at. */
-#define INPUT_PIECE_BYTES ((size_t)64 << 10)
+#define FRAME_HEAD_BYTES 9
 
 /* How long a client may keep its side open after ours is closed, and take to answer the PING behind
  * the first GOAWAY. */
@@ -198,12 +197,43 @@ static bool brings_something(const nghttp2_frame_hd *head)
             (head->length > 0 || (head->flags & NGHTTP2_FLAG_END_STREAM) != 0));
 }
 
+/* nghttp2 forgets streams that are closed, and passes over frames for them. Such a frame may be
+ * late, behind a reset of ours; before the first it is an error (RFC 9113 sections 5.1, 5.1.1
+ * and 6.1). */
+static void check_order(struct gw_http2_session *s, const nghttp2_frame_hd *head)
+{
+    int32_t id = head->stream_id;
+    if (head->type == NGHTTP2_PRIORITY && id == 0)
+        nghttp2_session_terminate_session(s->nghttp2, NGHTTP2_PROTOCOL_ERROR);
+    if ((head->type != NGHTTP2_HEADERS && head->type != NGHTTP2_DATA) || s->order.is_broken ||
+        id > s->order.last || nghttp2_session_find_stream(s->nghttp2, id) != NULL)
+        return;
+    if (head->type == NGHTTP2_DATA)
+        nghttp2_submit_rst_stream(s->nghttp2, NGHTTP2_FLAG_NONE, id, NGHTTP2_STREAM_CLOSED);
+    else
+        nghttp2_session_terminate_session(
+            s->nghttp2, id >= s->order.first ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR);
+}
+
+/* Every frame before nghttp2 takes it, those that it will pass over too. */
 static void note_frame(struct gw_http2_session *s, const nghttp2_frame_hd *head)
 {
+    if (head->type == NGHTTP2_HEADERS && s->head_since_ms == 0)
+        s->head_since_ms = gw_http2_now_ms(s);
     if (brings_something(head))
         gw_http2_budget_earn(&s->control_frames, PROGRESS_CONTROL_FRAMES);
     else if (!gw_http2_budget_spend(&s->control_frames, gw_http2_now_ms(s)))
         gw_http2_over_limit(s, GW_LIMIT_CONTROL_FRAMES, NGHTTP2_ENHANCE_YOUR_CALM);
+    check_order(s, head);
+}
+
+static void note_order(struct gw_http2_session *s, int32_t id)
+{
+    if (s->order.first == 0)
+        s->order.first = id;
+    else if (id != s->order.last + 2)
+        s->order.is_broken = true; /* one between was refused, or never sent */
+    s->order.last = id;
 }
 
 /* A client that has us queue frames and does not take them. */
@@ -215,22 +245,14 @@ static bool queue_is_flooded(const struct gw_http2_session *s)
 
 /* --- nghttp2's callbacks; none may fail, for that would be a session error --- */
 
-static int on_begin_frame(nghttp2_session *nghttp2, const nghttp2_frame_hd *head, void *arg)
-{
-    (void)nghttp2;
-    struct gw_http2_session *s = arg;
-    if (head->type == NGHTTP2_HEADERS && s->head_since_ms == 0)
-        s->head_since_ms = gw_http2_now_ms(s);
-    note_frame(s, head);
-    return 0;
-}
-
 static int on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *arg)
 {
     struct gw_http2_session *s = arg;
-    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST && !s->ending)
-        nghttp2_session_set_stream_user_data(nghttp2, frame->hd.stream_id,
-                                             gw_http2_stream_create(s, frame->hd.stream_id));
+    int32_t id = frame->hd.stream_id;
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST || s->ending)
+        return 0;
+    note_order(s, id);
+    nghttp2_session_set_stream_user_data(nghttp2, id, gw_http2_stream_create(s, id));
     return 0;
 }
 
@@ -307,6 +329,7 @@ static int on_frame_sent(nghttp2_session *nghttp2, const nghttp2_frame *frame, v
     (void)nghttp2;
     struct gw_http2_session *s = arg;
     if (frame->hd.type == NGHTTP2_RST_STREAM) {
+        s->order.is_broken = true;
         if (is_provoked(frame->rst_stream.error_code))
             note_early_reset(s);
         else if (frame->rst_stream.error_code == NGHTTP2_REFUSED_STREAM)
@@ -354,22 +377,49 @@ static void tell_handlers(struct gw_http2_session *s)
     }
 }
 
+static nghttp2_frame_hd parse_head(const uint8_t *bytes)
+{
+    return (nghttp2_frame_hd){
+        .length = (size_t)bytes[0] << 16 | (size_t)bytes[1] << 8 | bytes[2],
+        .type = bytes[3],
+        .flags = bytes[4],
+        .stream_id = (int32_t)((bytes[5] & 0x7fu) << 24 | (uint32_t)bytes[6] << 16 |
+                               (uint32_t)bytes[7] << 8 | bytes[8]),
+    };
+}
+
+/* What nghttp2 is given next: the rest of a frame, as far as it is there; 0: nothing. */
+static size_t next_piece(struct gw_http2_session *s)
+{
+    const h2o_buffer_t *input = s->sock->input;
+    if (s->frame_left == 0) {
+        if (input->size < FRAME_HEAD_BYTES)
+            return 0;
+        nghttp2_frame_hd head = parse_head((const uint8_t *)input->bytes);
+        s->frame_left = FRAME_HEAD_BYTES + head.length;
+        note_frame(s, &head);
+    }
+    return s->frame_left < input->size ? s->frame_left : input->size;
+}
+
 /* False: the connection is gone. */
 static bool take_input(struct gw_http2_session *s)
 {
-    h2o_buffer_t **input = &s->sock->input;
-    while ((*input)->size > 0 && !s->ending) {
-        size_t piece = (*input)->size < INPUT_PIECE_BYTES ? (*input)->size : INPUT_PIECE_BYTES;
-        ssize_t n = nghttp2_session_mem_recv(s->nghttp2, (const uint8_t *)(*input)->bytes, piece);
+    size_t piece;
+    while (!s->ending && (piece = next_piece(s)) > 0) {
+        ssize_t n =
+            nghttp2_session_mem_recv(s->nghttp2, (const uint8_t *)s->sock->input->bytes, piece);
         if (n < 0 || queue_is_flooded(s)) {
             if (n >= 0 || n == NGHTTP2_ERR_FLOODED)
                 gw_http2_count_limit(s, GW_LIMIT_CONTROL_FRAMES);
             destroy(s);
             return false;
         }
-        h2o_buffer_consume(input, (size_t)n);
+        s->frame_left -= (size_t)n;
+        h2o_buffer_consume(&s->sock->input, (size_t)n);
     }
-    h2o_buffer_consume(input, (*input)->size);
+    if (s->ending)
+        h2o_buffer_consume(&s->sock->input, s->sock->input->size);
     return true;
 }
 
@@ -452,6 +502,7 @@ void gw_http2_accept(struct gw_connection *connection)
     gw_http2_budget_init(&s->control_frames, limits->control_frames, limits->control_frames / 10,
                          now);
     s->settings_since_ms = s->idle_since_ms = now;
+    s->frame_left = NGHTTP2_CLIENT_MAGIC_LEN;
     h2o_linklist_insert(&worker->http2->sessions, &s->link);
     open_session(s);
     if (worker->draining)
@@ -470,7 +521,6 @@ struct gw_http2 *gw_http2_create(struct gw_worker *worker)
     nghttp2_session_callbacks *cb;
     if (nghttp2_session_callbacks_new(&cb) != 0 || nghttp2_option_new(&http2->options) != 0)
         h2o_fatal("no memory");
-    nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data_chunk);

@@ -24,6 +24,11 @@ struct gw_http2_session {
     struct gw_http2_budget early_resets, control_frames;
     bool ending; /* GOAWAY with an error is on its way; nothing more is read */
     bool draining;
+    size_t frame_left; /* bytes of the frame that is coming in */
+    struct {
+        int32_t first, last; /* streams' numbers; 0: none yet */
+        bool is_broken;      /* not every one between was begun, or one was reset by us */
+    } order;
     /* When what is being waited for began; 0: it is not. */
     uint64_t head_since_ms;     /* the rest of a header block */
     uint64_t settings_since_ms; /* SETTINGS to be acknowledged */
