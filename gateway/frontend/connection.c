@@ -1,23 +1,71 @@
 #include "frontend/connection.h"
 
+#include <fcntl.h>
 #include <h2o/http1.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "frontend/http2.h"
 
-static void on_close(void *data)
+/* How long and how much a client may send on after an answer that closes. */
+#define LINGER_MS 2000
+#define LINGER_BYTES (64u << 20)
+
+static void release(struct gw_connection *connection)
 {
-    struct gw_connection *connection = data;
-    gw_task_cancel(connection->worker->loop, &connection->http1.next);
-    if (h2o_linklist_is_linked(&connection->awaiting_link))
-        h2o_linklist_unlink(&connection->awaiting_link);
     __atomic_fetch_sub(&connection->worker->connection_count, 1, __ATOMIC_RELAXED);
     __atomic_fetch_sub(&connection->worker->frontend->total_connections, 1, __ATOMIC_RELAXED);
     free(connection);
+}
+
+static void end_linger(struct gw_connection *connection)
+{
+    gw_timer_stop(connection->worker->loop, &connection->linger);
+    h2o_socket_close(connection->sock);
+    release(connection);
+}
+
+static void on_linger_end(struct gw_timer *timer)
+{
+    end_linger(H2O_STRUCT_FROM_MEMBER(struct gw_connection, linger, timer));
+}
+
+static void on_linger_read(h2o_socket_t *sock, const char *error)
+{
+    struct gw_connection *connection = sock->data;
+    connection->linger_bytes += sock->input->size;
+    h2o_buffer_consume(&sock->input, sock->input->size);
+    if (error != NULL || connection->linger_bytes > LINGER_BYTES)
+        end_linger(connection);
+}
+
+static void on_close(void *data)
+{
+    struct gw_connection *connection = data;
+    struct gw_loop *loop = connection->worker->loop;
+    gw_task_cancel(loop, &connection->http1.next);
+    if (h2o_linklist_is_linked(&connection->awaiting_link))
+        h2o_linklist_unlink(&connection->awaiting_link);
+    if (connection->linger_fd < 0) {
+        release(connection);
+        return;
+    }
+    shutdown(connection->linger_fd, SHUT_WR);
+    connection->sock = h2o_evloop_socket_create(gw_loop_h2o(loop), connection->linger_fd, 0);
+    connection->sock->data = connection;
+    h2o_socket_read_start(connection->sock, on_linger_read);
+    connection->linger.fn = on_linger_end;
+    gw_timer_start(loop, &connection->linger, gw_loop_now_ms(loop) + LINGER_MS);
+}
+
+void gw_connection_linger(struct gw_connection *connection)
+{
+    if (connection->linger_fd < 0 && !connection->worker->draining)
+        connection->linger_fd = fcntl(h2o_socket_get_fd(connection->sock), F_DUPFD_CLOEXEC, 0);
 }
 
 static void name_peer(struct gw_connection *connection, int fd)
@@ -165,6 +213,7 @@ void gw_connection_accept(struct gw_worker *worker, int fd)
 {
     struct gw_connection *connection = gw_alloc(sizeof(*connection));
     connection->worker = worker;
+    connection->linger_fd = -1;
     connection->http1.next.fn = await_head;
     name_peer(connection, fd);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));

@@ -14,6 +14,9 @@ struct gw_connection {
     h2o_socket_t *sock;
     h2o_linklist_t awaiting_link; /* of worker->awaiting, until the first request head is in */
     uint64_t head_expires_ms;     /* when that must be */
+    int linger_fd;                /* -1, or the socket once more: see gw_connection_linger */
+    struct gw_timer linger;
+    size_t linger_bytes;
     size_t remote_length;
     char remote[INET6_ADDRSTRLEN]; /* the peer's address without port */
     struct {
@@ -37,6 +40,10 @@ void gw_connection_close_awaiting(struct gw_worker *worker, bool all);
 
 /* What is wrong with the head of a request that has just reached its handler. */
 struct gw_request_fault gw_connection_fault(struct gw_connection *connection, h2o_req_t *req);
+/* The answer to the request under way goes out before all of the request is in. When libh2o closes
+ * the connection, go on to read for a moment: a close with input unread would have the kernel throw
+ * away what the client has not yet read of the answer. */
+void gw_connection_linger(struct gw_connection *connection);
 /* The HTTP/1.1 request under way is over. */
 void gw_connection_request_done(struct gw_connection *connection);
 

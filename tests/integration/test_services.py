@@ -205,7 +205,7 @@ def test_an_idle_client_does_not_hold_up_the_end(t):
     service.signal(signal.SIGTERM)
     begin = time.monotonic()
     expect_equal(service.wait(), 0, "exit status")
-    expect_within(time.monotonic() - begin, 0, 8, "seconds to the end")
+    expect_within(time.monotonic() - begin, 0, 4, "seconds to the end")
 
 
 def test_the_folder_of_the_data_is_made(t):
