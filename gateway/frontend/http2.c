@@ -23,6 +23,9 @@
  * gone. One that has lasted this long has had its share of concurrent_streams. */
 #define EARLY_MS 1000
 
+/* Requests of one turn, whose memory the next ones take. */
+#define SPARE_STREAMS 256
+
 /* What a frame that brings something gives back of the budget of those that bring nothing. */
 #define PROGRESS_CONTROL_FRAMES 4
 
@@ -31,6 +34,7 @@ struct gw_http2 {
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *options;
     h2o_linklist_t sessions;
+    h2o_mem_recycle_t spare_streams;
 };
 
 enum gw_http2_preface gw_http2_preface_check(struct gw_slice bytes)
@@ -249,10 +253,14 @@ static int on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame
 {
     struct gw_http2_session *s = arg;
     int32_t id = frame->hd.stream_id;
-    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST || s->ending)
+    s->head_of = NULL;
+    if (s->ending)
         return 0;
-    note_order(s, id);
-    nghttp2_session_set_stream_user_data(nghttp2, id, gw_http2_stream_create(s, id));
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        note_order(s, id);
+        nghttp2_session_set_stream_user_data(nghttp2, id, gw_http2_stream_create(s, id));
+    }
+    s->head_of = stream_of(s, id);
     return 0;
 }
 
@@ -261,10 +269,12 @@ static int on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const
                      void *arg)
 {
     (void)nghttp2;
+    (void)frame;
     (void)flags;
-    struct gw_http2_stream *stream = stream_of(arg, frame->hd.stream_id);
-    if (stream != NULL)
-        gw_http2_stream_header(stream, gw_slice(name, name_length), gw_slice(value, value_length));
+    struct gw_http2_session *s = arg;
+    if (s->head_of != NULL)
+        gw_http2_stream_header(s->head_of, gw_slice(name, name_length),
+                               gw_slice(value, value_length));
     return 0;
 }
 
@@ -358,8 +368,10 @@ static int on_stream_close(nghttp2_session *nghttp2, int32_t id, uint32_t error_
     (void)nghttp2;
     (void)error_code;
     struct gw_http2_session *s = arg;
-    s->head_since_ms = 0;
-    gw_http2_stream_destroy(stream_of(s, id));
+    struct gw_http2_stream *stream = stream_of(s, id);
+    if (s->head_of == stream)
+        s->head_of = NULL;
+    gw_http2_stream_destroy(stream);
     return 0;
 }
 
@@ -494,6 +506,7 @@ void gw_http2_accept(struct gw_connection *connection)
     s->worker = worker;
     s->sock = connection->sock;
     s->sock->data = s;
+    s->spare_streams = &worker->http2->spare_streams;
     s->flush.fn = on_flush;
     h2o_linklist_init_anchor(&s->streams);
     h2o_linklist_init_anchor(&s->news);
@@ -518,6 +531,7 @@ struct gw_http2 *gw_http2_create(struct gw_worker *worker)
     struct gw_http2 *http2 = gw_alloc(sizeof(*http2));
     http2->worker = worker;
     h2o_linklist_init_anchor(&http2->sessions);
+    http2->spare_streams.max = SPARE_STREAMS;
     nghttp2_session_callbacks *cb;
     if (nghttp2_session_callbacks_new(&cb) != 0 || nghttp2_option_new(&http2->options) != 0)
         h2o_fatal("no memory");
@@ -539,6 +553,8 @@ void gw_http2_destroy(struct gw_http2 *http2)
 {
     nghttp2_session_callbacks_del(http2->callbacks);
     nghttp2_option_del(http2->options);
+    while (http2->spare_streams.cnt > 0)
+        free(h2o_mem_alloc_recycle(&http2->spare_streams, 0));
     free(http2);
 }
 

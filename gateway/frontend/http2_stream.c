@@ -6,6 +6,8 @@
 
 /* A list of headers this many times over the limit is not worth an answer. */
 #define HEADER_BOMB_FACTOR 4
+/* What pushes names out of the compression table is a new date each second. */
+#define INDEX_NAMES_EVERY 256
 /* Of a request that is already answered. */
 #define REST_BYTES ((size_t)64 << 10)
 
@@ -30,7 +32,7 @@ static void send_answer(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, 
 struct gw_http2_stream *gw_http2_stream_create(struct gw_http2_session *session, int32_t id)
 {
     static const struct gw_request_body_ops body_ops = {.grant = grant};
-    struct gw_http2_stream *stream = h2o_mem_alloc(sizeof(*stream));
+    struct gw_http2_stream *stream = h2o_mem_alloc_recycle(session->spare_streams, sizeof(*stream));
     memset(stream, 0, offsetof(struct gw_http2_stream, req));
     stream->session = session;
     stream->id = id;
@@ -63,7 +65,7 @@ void gw_http2_stream_destroy(struct gw_http2_stream *stream)
         session->idle_since_ms = gw_http2_now_ms(session);
     h2o_dispose_request(&stream->req);
     gw_request_body_dispose(&stream->request.body);
-    free(stream);
+    h2o_mem_free_recycle(session->spare_streams, stream);
 }
 
 void gw_http2_stream_reset(struct gw_http2_stream *stream, uint32_t error_code)
@@ -258,9 +260,16 @@ static void put_own(struct header_list *list, struct gw_slice name, struct gw_sl
     put(list, name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME);
 }
 
-/* A name that libh2o does not know has mostly a value of this request alone, which would only push
- * others out of the compression table. nghttp2 makes its letters small. */
-static void put_all(struct header_list *list, const h2o_headers_t *headers)
+/* A name that libh2o does not know has mostly a value of this request alone. Its name is to be in
+ * the compression table, its value would only push others out. */
+static uint8_t indexing_flag(const struct gw_http2_session *session)
+{
+    return session->answers % INDEX_NAMES_EVERY == 0 ? NGHTTP2_NV_FLAG_NONE
+                                                     : NGHTTP2_NV_FLAG_NO_INDEX;
+}
+
+/* nghttp2 copies names that are not libh2o's, to make their letters small. */
+static void put_all(struct header_list *list, const h2o_headers_t *headers, uint8_t indexing)
 {
     for (size_t i = 0; i < headers->size; i++) {
         const h2o_header_t *h = &headers->entries[i];
@@ -268,7 +277,7 @@ static void put_all(struct header_list *list, const h2o_headers_t *headers)
         if (is_token && ((const h2o_token_t *)h->name)->proxy_should_drop_for_res)
             continue; /* of a connection in HTTP/1.1; and the date, which is ours */
         put(list, gw_slice(h->name->base, h->name->len), gw_slice(h->value.base, h->value.len),
-            is_token ? NGHTTP2_NV_FLAG_NO_COPY_NAME : NGHTTP2_NV_FLAG_NO_INDEX);
+            is_token ? NGHTTP2_NV_FLAG_NO_COPY_NAME : indexing);
     }
 }
 
@@ -306,7 +315,8 @@ static void submit_headers(struct gw_http2_stream *stream)
         put_own(&list, GW_SLICE("server"), gw_slice(server->base, server->len));
     if (req->res.content_length != SIZE_MAX && req->res.status != 204 && req->res.status != 304)
         put_own(&list, GW_SLICE("content-length"), number_text(req, req->res.content_length));
-    put_all(&list, &req->res.headers);
+    put_all(&list, &req->res.headers, indexing_flag(stream->session));
+    stream->session->answers++;
     bool is_all = stream->response.state == H2O_SEND_STATE_FINAL &&
                   stream->response.buf_count == 0 && stream->response.trailers == NULL;
     nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_data};
@@ -318,7 +328,7 @@ static void submit_trailers(struct gw_http2_stream *stream)
 {
     const h2o_headers_t *trailers = stream->response.trailers;
     struct header_list list = list_for(&stream->req, trailers->size);
-    put_all(&list, trailers);
+    put_all(&list, trailers, indexing_flag(stream->session));
     nghttp2_submit_trailer(stream->session->nghttp2, stream->id, list.items, list.count);
 }
 
