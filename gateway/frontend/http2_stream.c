@@ -8,8 +8,6 @@
 #define HEADER_BOMB_FACTOR 4
 /* What pushes names out of the compression table is a new date each second. */
 #define INDEX_NAMES_EVERY 256
-/* Of a request that is already answered. */
-#define REST_BYTES ((size_t)64 << 10)
 
 static struct gw_http2_stream *stream_of(const h2o_req_t *req)
 {
@@ -53,6 +51,15 @@ static void unlink_if_linked(h2o_linklist_t *link)
         h2o_linklist_unlink(link);
 }
 
+static void dispose_request(struct gw_http2_stream *stream)
+{
+    if (stream->is_disposed)
+        return;
+    stream->is_disposed = true;
+    h2o_dispose_request(&stream->req);
+    gw_request_body_dispose(&stream->request.body);
+}
+
 void gw_http2_stream_destroy(struct gw_http2_stream *stream)
 {
     if (stream == NULL)
@@ -63,8 +70,7 @@ void gw_http2_stream_destroy(struct gw_http2_stream *stream)
     unlink_if_linked(&stream->writable);
     if (h2o_linklist_is_empty(&session->streams))
         session->idle_since_ms = gw_http2_now_ms(session);
-    h2o_dispose_request(&stream->req);
-    gw_request_body_dispose(&stream->request.body);
+    dispose_request(stream);
     h2o_mem_free_recycle(session->spare_streams, stream);
 }
 
@@ -199,22 +205,10 @@ static bool is_answered(const struct gw_http2_stream *stream)
     return stream->response.has_begun && stream->response.state != H2O_SEND_STATE_IN_PROGRESS;
 }
 
-/* Many clients take a reset, even one without error, for a failure: a little is let pass. More is
- * not asked for (RFC 9113 section 8.1). */
-static void refuse_rest(struct gw_http2_stream *stream)
-{
-    if (stream->response.has_ended && !stream->request.has_ended &&
-        (stream->request.refused_bytes > REST_BYTES || stream->session->draining))
-        gw_http2_stream_reset(stream, NGHTTP2_NO_ERROR);
-}
-
 void gw_http2_stream_data(struct gw_http2_stream *stream, struct gw_slice chunk)
 {
-    if (is_answered(stream)) {
-        stream->request.refused_bytes += chunk.len;
-        refuse_rest(stream);
+    if (is_answered(stream))
         return;
-    }
     gw_request_body_receive(&stream->request.body, chunk);
     tell_later(stream);
 }
@@ -422,12 +416,16 @@ struct gw_slice gw_http2_stream_take(struct gw_http2_stream *stream, size_t leng
     return bytes;
 }
 
+/* The rest of a request that is answered already gets no window. Many clients take a reset, even
+ * one without error, for a failure: it comes only where the client goes on for long. */
 void gw_http2_stream_answered(struct gw_http2_stream *stream)
 {
-    struct gw_request_body *body = &stream->request.body;
     stream->response.has_ended = true;
-    gw_request_body_consume(body, body->bytes.len);
-    refuse_rest(stream);
+    if (stream->request.has_ended)
+        return; /* nghttp2 closes the stream */
+    dispose_request(stream);
+    if (stream->session->draining)
+        gw_http2_stream_reset(stream, NGHTTP2_NO_ERROR);
 }
 
 /* --- time limits --- */
@@ -437,9 +435,12 @@ void gw_http2_stream_sweep(struct gw_http2_stream *stream, uint64_t now_ms)
     const struct gw_config_limits *limits = gw_http2_limits(stream->session);
     struct gw_request_body *body = &stream->request.body;
     bool is_late = now_ms - stream->began_ms >= limits->body_timeout_ms;
-    if (is_late && !stream->request.has_ended && stream->response.has_ended) {
-        gw_http2_stream_reset(stream, NGHTTP2_NO_ERROR);
-    } else if (is_late && body->collects && !body->is_complete && body->fault == GW_BODY_SOUND) {
+    if (stream->is_disposed) {
+        if (is_late)
+            gw_http2_stream_reset(stream, NGHTTP2_NO_ERROR);
+        return;
+    }
+    if (is_late && gw_request_body_is_awaited(body)) {
         gw_request_body_fail(body, GW_BODY_TOO_SLOW);
         gw_request_body_tell(body);
     }

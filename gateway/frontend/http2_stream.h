@@ -17,7 +17,6 @@ struct gw_http2_stream {
         struct gw_request_body body;
         size_t header_count, header_bytes; /* as SETTINGS_MAX_HEADER_LIST_SIZE counts */
         struct gw_slice host, cookie;
-        size_t refused_bytes; /* came behind the answer */
         bool is_at_handler, has_ended;
     } request;
     struct {
@@ -30,6 +29,7 @@ struct gw_http2_stream {
         const h2o_headers_t *trailers;
         bool has_begun, has_ended, is_bodiless;
     } response;
+    bool is_disposed; /* the request is; its client has not ended it */
     h2o_req_t req;
 };
 

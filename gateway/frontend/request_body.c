@@ -91,6 +91,11 @@ void gw_request_body_end(struct gw_request_body *body)
     body->is_complete = true;
 }
 
+bool gw_request_body_is_awaited(const struct gw_request_body *body)
+{
+    return body->collects && !has_ended(body);
+}
+
 void gw_request_body_fail(struct gw_request_body *body, enum gw_request_body_fault fault)
 {
     body->fault = fault;

@@ -61,7 +61,8 @@ void gw_request_body_dispose(struct gw_request_body *body);
 /* Nobody is called before gw_request_body_tell. */
 void gw_request_body_receive(struct gw_request_body *body, struct gw_slice chunk);
 void gw_request_body_end(struct gw_request_body *body);
-/* Of one that collects and is not complete. */
+/* The handler waits for all of it. */
+bool gw_request_body_is_awaited(const struct gw_request_body *body);
 void gw_request_body_fail(struct gw_request_body *body, enum gw_request_body_fault fault);
 /* Lets the handler know what is new, if it asked to. */
 void gw_request_body_tell(struct gw_request_body *body);
