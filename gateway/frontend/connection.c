@@ -162,6 +162,14 @@ struct gw_request_fault gw_connection_fault(struct gw_connection *connection, h2
     return connection->http1.fault;
 }
 
+void gw_connection_break_off(h2o_req_t *req)
+{
+    if (req->version >= 0x200)
+        gw_http2_reset(req);
+    else
+        shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RDWR);
+}
+
 void gw_connection_request_done(struct gw_connection *connection)
 {
     connection->http1.is_head_checked = false;

@@ -44,6 +44,8 @@ struct gw_request_fault gw_connection_fault(struct gw_connection *connection, h2
  * the connection, go on to read for a moment: a close with input unread would have the kernel throw
  * away what the client has not yet read of the answer. */
 void gw_connection_linger(struct gw_connection *connection);
+/* Breaks off an answer that has begun: ends the connection or, on HTTP/2, the stream. */
+void gw_connection_break_off(h2o_req_t *req);
 /* The HTTP/1.1 request under way is over. */
 void gw_connection_request_done(struct gw_connection *connection);
 

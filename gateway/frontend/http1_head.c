@@ -50,6 +50,14 @@ static bool take_line(struct head *head, struct gw_slice *ret_line)
     return true;
 }
 
+/* The forms of RFC 9112 section 3.2 that are for origin servers. */
+static bool is_target(struct gw_slice method, struct gw_slice s)
+{
+    return gw_slice_starts_with(s, GW_SLICE("/")) || gw_slice_starts_with(s, GW_SLICE("http://")) ||
+           gw_slice_starts_with(s, GW_SLICE("https://")) ||
+           (gw_slice_eq(s, GW_SLICE("*")) && gw_slice_eq(method, GW_SLICE("OPTIONS")));
+}
+
 static bool check_request_line(struct head *head)
 {
     struct gw_slice line;
@@ -70,8 +78,8 @@ static bool check_request_line(struct head *head)
         head->fault = "this port speaks HTTP/1.0 and HTTP/1.1";
         return false;
     }
-    head->fault = NULL;
-    return true;
+    head->fault = is_target(method, target) ? NULL : "the request's target is no path";
+    return head->fault == NULL;
 }
 
 static bool is_number(struct gw_slice s)

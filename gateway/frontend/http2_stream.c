@@ -90,6 +90,11 @@ struct gw_request_fault gw_http2_fault(const h2o_req_t *req)
     return stream_of(req)->request.fault;
 }
 
+void gw_http2_reset(h2o_req_t *req)
+{
+    gw_http2_stream_reset(stream_of(req), NGHTTP2_CANCEL);
+}
+
 /* --- the request's headers; nghttp2 has checked their form --- */
 
 static h2o_iovec_t copy(struct gw_http2_stream *stream, struct gw_slice s)

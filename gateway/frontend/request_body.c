@@ -1,6 +1,7 @@
 #include "frontend/request_body.h"
 
 #include "frontend/http2.h"
+#include "frontend/internal.h"
 
 struct gw_request_body *gw_request_body_of(h2o_req_t *req)
 {
@@ -11,6 +12,7 @@ struct gw_request_body *gw_request_body_of(h2o_req_t *req)
         .bytes = gw_slice(req->entity.base, req->entity.len),
         .is_complete = true,
         .received = req->entity.len,
+        .limit_bytes = gw_worker_of(req->conn->ctx)->frontend->config->limits.request_body_bytes,
     };
     return body;
 }
@@ -45,7 +47,7 @@ static bool has_ended(const struct gw_request_body *body)
 bool gw_request_body_collect(struct gw_request_body *body, gw_request_body_fn on_end, void *arg)
 {
     body->collects = true;
-    if (body->ops != NULL && body->received > body->limit_bytes)
+    if (body->received > body->limit_bytes)
         gw_request_body_fail(body, GW_BODY_TOO_LARGE);
     if (has_ended(body))
         return true;

@@ -27,6 +27,8 @@ static void sound_heads_pass(void **state)
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n",
         "GET / HTTP/1.1\r\nHost:\r\nX: \xc3\xa9\r\n\r\n",
+        "GET http://a/b HTTP/1.1\r\nHost: a\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
         struct gw_request_fault fault;
@@ -47,6 +49,9 @@ static void unsound_heads_are_refused_with_the_reason(void **state)
         {"GET /a b HTTP/1.1\r\n\r\n", "the request line is not METHOD target HTTP/1.1", 400},
         {"GET /a\x01 HTTP/1.1\r\n\r\n", "the request line is not METHOD target HTTP/1.1", 400},
         {"GE(T / HTTP/1.1\r\n\r\n", "the request line is not METHOD target HTTP/1.1", 400},
+        {"GET a HTTP/1.1\r\nHost: a\r\n\r\n", "the request's target is no path", 400},
+        {"GET * HTTP/1.1\r\nHost: a\r\n\r\n", "the request's target is no path", 400},
+        {"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", "the request's target is no path", 400},
         {"GET / HTTP/1.9\r\nHost: a\r\n\r\n", "this port speaks HTTP/1.0 and HTTP/1.1", 400},
         {"PRI * HTTP/2.0\r\n\r\n", "this port speaks HTTP/1.0 and HTTP/1.1", 400},
         {"\x16\x03\x01", "this is not HTTP", 400},
