@@ -217,6 +217,13 @@ static void on_first_bytes(h2o_socket_t *sock, const char *error)
         begin_http1(connection);
 }
 
+static uint64_t head_timeout_ms(const struct gw_worker *worker)
+{
+    const struct gw_config_limits *limits = &worker->frontend->config->limits;
+    return limits->header_timeout_ms < limits->request_timeout_ms ? limits->header_timeout_ms
+                                                                  : limits->request_timeout_ms;
+}
+
 void gw_connection_accept(struct gw_worker *worker, int fd)
 {
     struct gw_connection *connection = gw_alloc(sizeof(*connection));
@@ -230,8 +237,7 @@ void gw_connection_accept(struct gw_worker *worker, int fd)
     connection->sock = sock;
     sock->on_close.cb = on_close;
     sock->on_close.data = connection;
-    connection->head_expires_ms =
-        gw_loop_now_ms(worker->loop) + worker->frontend->config->limits.header_timeout_ms;
+    connection->head_expires_ms = gw_loop_now_ms(worker->loop) + head_timeout_ms(worker);
     h2o_linklist_insert(&worker->awaiting, &connection->awaiting_link);
     h2o_socket_read_start(sock, on_first_bytes);
 }
