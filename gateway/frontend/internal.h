@@ -53,7 +53,7 @@ struct gw_worker {
     struct gw_timer sweep;
     uint32_t connection_count; /* atomic: whoever accepts reads all workers' */
     bool draining;
-    uint64_t drain_deadline_ms;
+    uint64_t drain_deadline_ms, close_idle_ms;
     struct gw_message drain_message, end_message;
 };
 
