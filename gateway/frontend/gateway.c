@@ -115,7 +115,8 @@ static void configure_h2o(struct gw_frontend *frontend)
 {
     h2o_globalconf_t *h2o = &frontend->h2o;
     h2o_config_init(h2o);
-    h2o->server_name = h2o_iovec_init(H2O_STRLIT("sluice"));
+    /* gw_exchange_add_headers names the server: libh2o would by printf, for each answer. */
+    h2o->server_name = h2o_iovec_init(NULL, 0);
     /* One more than the limit, at which libh2o would refuse a chunked body already. */
     h2o->max_request_entity_size = frontend->config->limits.request_body_bytes + 1;
     h2o->http1.req_timeout = frontend->config->limits.request_timeout_ms;
