@@ -23,6 +23,8 @@ static const char *reason_of(int http_status)
         return "Method Not Allowed";
     case 406:
         return "Not Acceptable";
+    case 408:
+        return "Request Timeout";
     case 409:
         return "Conflict";
     case 413:
@@ -48,6 +50,12 @@ static const char *reason_of(int http_status)
     default:
         return "Internal Server Error";
     }
+}
+
+/* HTTP/2 disposes of a request whose client has left, and watches over its answer. */
+static bool is_http1(const struct gw_exchange *x)
+{
+    return x->req->version < 0x200;
 }
 
 /* --- the end --- */
@@ -78,7 +86,7 @@ static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
             .endpoint = x->report.endpoint,
             .tries = x->report.tries,
             .duration_us = duration_ns / 1000,
-            .bytes_in = x->req->entity.len,
+            .bytes_in = x->body != NULL ? x->body->received : 0,
             .bytes_out = x->req->bytes_sent,
             .trace_id = x->headers.trace.x_trace_id,
             .request_id = x->headers.request_id,
@@ -105,7 +113,8 @@ static void on_dispose(void *arg)
         h2o_socket_dont_read(x->req->conn->callbacks->get_socket(x->req->conn), 0);
     if (x->req->res.status == 0)
         x->req->res.status = 499; /* the connection went before there was an answer */
-    gw_connection_request_done(x->connection);
+    if (is_http1(x))
+        gw_connection_request_done(x->connection);
     uint64_t duration_ns = gw_clock_ns() - x->began_ns;
     gw_http_metrics_count_request(x->worker->frontend->http_metrics, x->worker->shard, x->route,
                                   slice_of(x->req->input.method), x->req->res.status, duration_ns);
@@ -119,9 +128,11 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->req = req;
     x->worker = gw_worker_of(req->conn->ctx);
     x->connection = gw_connection_of(req->conn);
-    x->connection->http1.exchange = x;
+    if (is_http1(x))
+        x->connection->http1.exchange = x;
     x->route = NULL;
     x->began_ns = gw_clock_ns();
+    x->body = NULL;
     x->call = NULL;
     x->report = (struct gw_call_report){0};
     x->grpc_status = -1;
@@ -359,39 +370,52 @@ static void take_absolute_target(h2o_req_t *req)
     req->input.query_at = query != NULL ? (size_t)(query - url.path.base) : SIZE_MAX;
 }
 
-static uint64_t body_limit(const struct gw_exchange *x)
+void gw_exchange_count_limit(const struct gw_exchange *x, enum gw_limit limit)
 {
-    return x->worker->frontend->config->limits.request_body_bytes;
+    gw_http_metrics_count_limit(x->worker->frontend->http_metrics, x->worker->shard, limit);
+}
+
+static void answer_fault(struct gw_exchange *x, const struct gw_request_fault *fault)
+{
+    bool is_limit = fault->http_status == 431;
+    if (is_limit)
+        gw_exchange_count_limit(x, GW_LIMIT_HEADERS);
+    if (is_http1(x)) {
+        x->req->http1_is_persistent = 0;
+        gw_connection_linger(x->connection);
+    }
+    gw_exchange_answer_error(x, fault->http_status,
+                             is_limit ? GW_RESOURCE_EXHAUSTED : GW_INVALID_ARGUMENT,
+                             gw_slice_str(fault->message), (struct gw_slice){0});
 }
 
 static struct gw_slice body_too_large(const struct gw_exchange *x)
 {
-    return gw_pool_printf(&x->req->pool, "the body is over %llu bytes",
-                          (unsigned long long)body_limit(x));
+    uint64_t limit = x->worker->frontend->config->limits.request_body_bytes;
+    return gw_pool_printf(&x->req->pool, "the body is over %llu bytes", (unsigned long long)limit);
 }
 
-static int on_req(h2o_handler_t *self, h2o_req_t *req)
+static void answer_body_fault(struct gw_exchange *x)
 {
-    (void)self;
-    take_absolute_target(req);
-    struct gw_exchange *x = begin(req);
-    gw_connection_check_head(x->connection);
-    const struct gw_http1_fault *fault = &x->connection->http1.fault;
-    if (fault->http_status != 0) {
-        req->http1_is_persistent = 0;
-        gw_connection_linger(x->connection);
-        gw_exchange_answer_error(x, fault->http_status,
-                                 fault->http_status == 431 ? GW_RESOURCE_EXHAUSTED
-                                                           : GW_INVALID_ARGUMENT,
-                                 gw_slice_str(fault->message), (struct gw_slice){0});
-        return 0;
-    }
-    if (req->entity.len > body_limit(x)) {
+    if (x->body->fault == GW_BODY_TOO_LARGE) {
+        gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
         gw_exchange_answer_error(x, 413, GW_RESOURCE_EXHAUSTED, body_too_large(x),
                                  (struct gw_slice){0});
-        return 0;
+    } else {
+        gw_exchange_count_limit(x, GW_LIMIT_BODY_TIMEOUT);
+        gw_exchange_answer_error(x, 408, GW_DEADLINE_EXCEEDED,
+                                 GW_SLICE("the body did not arrive in time"), (struct gw_slice){0});
     }
+}
 
+static void on_body(void *arg)
+{
+    struct gw_exchange *x = arg;
+    h2o_req_t *req = x->req;
+    if (x->body->fault != GW_BODY_SOUND) {
+        answer_body_fault(x);
+        return;
+    }
     struct gw_slice path = path_of(req);
     struct gw_translate_request request = {
         .http_method = slice_of(req->input.method),
@@ -400,7 +424,7 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
                      ? gw_slice_from(slice_of(req->input.path), path.len + 1)
                      : (struct gw_slice){0},
         .content_type = x->headers.content_type,
-        .body = slice_of(req->entity),
+        .body = x->body->bytes,
     };
     struct gw_translation translation;
     struct gw_failure failure;
@@ -412,17 +436,31 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
                            failure.allow.len);
         gw_exchange_answer_error(x, failure.http_status, failure.code, failure.message,
                                  (struct gw_slice){0});
-        return 0;
+        return;
     }
     x->route = translation.route;
     bool is_stream = x->route->method->server_streaming;
     if (is_stream && choose_stream_format(x) != 0)
-        return 0;
-    watch_client(x);
+        return;
+    if (is_http1(x))
+        watch_client(x);
     if (is_stream)
         start_stream(x, &translation);
     else
         start_call(x, &translation);
+}
+
+static int on_req(h2o_handler_t *self, h2o_req_t *req)
+{
+    (void)self;
+    take_absolute_target(req);
+    struct gw_exchange *x = begin(req);
+    x->body = gw_request_body_of(req);
+    struct gw_request_fault fault = gw_connection_fault(x->connection, req);
+    if (fault.http_status != 0)
+        answer_fault(x, &fault);
+    else if (gw_request_body_collect(x->body, on_body, x))
+        on_body(x);
     return 0;
 }
 
@@ -460,6 +498,8 @@ static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostrea
     struct gw_exchange *x = begin(req);
     gw_connection_linger(x->connection);
     static const struct gw_json_options plain;
+    if (req->res.status == 413)
+        gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
     struct gw_slice message =
         req->res.status == 413 ? body_too_large(x) : gw_slice_str(req->res.reason);
     gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot), code_of(req->res.status),

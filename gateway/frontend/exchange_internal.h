@@ -5,6 +5,7 @@
 
 #include "frontend/connection.h"
 #include "frontend/internal.h"
+#include "frontend/request_body.h"
 #include "frontend/request_headers.h"
 
 struct gw_stream;
@@ -18,6 +19,7 @@ struct gw_exchange {
     const struct gw_route *route; /* NULL: none matched */
     uint64_t began_ns;
     struct gw_request_headers headers;
+    struct gw_request_body *body; /* NULL: libh2o refused the request */
 
     struct gw_call *call; /* NULL: not begun, or over */
     struct gw_call_report report;
@@ -38,6 +40,7 @@ void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type
 /* Answers with the one error form. Only before another answer has begun. */
 void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
                               struct gw_slice message, struct gw_slice details);
+void gw_exchange_count_limit(const struct gw_exchange *x, enum gw_limit limit);
 bool gw_exchange_is_head(const struct gw_exchange *x);
 
 #endif

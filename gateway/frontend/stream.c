@@ -285,7 +285,7 @@ static void end_idle(struct gw_stream *s)
                         gw_pool_printf(&s->exchange->req->pool, "no message within %llu ms",
                                        (unsigned long long)limit_ms));
     else
-        shutdown(socket_of(s), SHUT_RDWR);
+        gw_connection_break_off(s->exchange->req);
 }
 
 /* Looks again after a part of the limit, so that a reader that has stopped is found soon behind it.
