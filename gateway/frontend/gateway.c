@@ -199,14 +199,17 @@ static void serve(struct control *control, int admin_fd)
     struct gw_frontend *frontend = &control->frontend;
     struct gw_admin *admin =
         admin_fd >= 0 ? gw_admin_create(frontend, control->loop, admin_fd) : NULL;
+    pthread_barrier_init(&frontend->started, NULL, frontend->worker_count + 1);
     for (uint32_t i = 0; i < frontend->worker_count; i++)
         gw_worker_start(&frontend->workers[i]);
+    pthread_barrier_wait(&frontend->started);
     __atomic_store_n(&frontend->is_ready, 1, __ATOMIC_RELEASE);
     say_ready(frontend, admin_fd);
     while (frontend->ended_workers < frontend->worker_count)
         gw_loop_turn(control->loop, INT32_MAX);
     for (uint32_t i = 0; i < frontend->worker_count; i++)
         gw_worker_join(&frontend->workers[i]);
+    pthread_barrier_destroy(&frontend->started);
     gw_admin_destroy(admin);
 }
 

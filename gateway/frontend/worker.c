@@ -111,6 +111,7 @@ static void *run(void *arg)
     worker->listeners = gw_alloc(frontend->config->listener_count * sizeof(*worker->listeners));
     for (size_t i = 0; i < frontend->config->listener_count; i++)
         gw_listener_open(&worker->listeners[i], worker, frontend->listen_fds[i]);
+    pthread_barrier_wait(&frontend->started);
     worker->sweep.fn = on_sweep;
     gw_timer_start(worker->loop, &worker->sweep, gw_loop_now_ms(worker->loop) + SWEEP_MS);
 
