@@ -17,6 +17,7 @@
 #include "base/slice.h"
 
 struct gw_loop;
+struct gw_recycler;
 
 struct gw_timer;
 typedef void (*gw_timer_fn)(struct gw_timer *timer);
@@ -54,6 +55,8 @@ void gw_loop_destroy(struct gw_loop *loop);
 
 /* For h2o_socket_connect and its like. */
 h2o_loop_t *gw_loop_h2o(struct gw_loop *loop);
+/* Of what is used on the loop's thread, and freed before the loop is destroyed. */
+struct gw_recycler *gw_loop_recycler(struct gw_loop *loop);
 
 /* One turn; waits at most max_wait_ms. */
 void gw_loop_turn(struct gw_loop *loop, int32_t max_wait_ms);
@@ -94,7 +97,7 @@ typedef void (*gw_resolve_fn)(void *arg, const char *error, const struct addrinf
 /* Answers later, never from within the call. host and port (a number) are copied. */
 struct gw_resolve *gw_resolve_start(struct gw_loop *loop, struct gw_slice host,
                                     struct gw_slice port, gw_resolve_fn fn, void *arg);
-/* fn will not be called. */
+/* fn will not be called. The look-up goes on, and is taken up by the next one of the same name. */
 void gw_resolve_cancel(struct gw_resolve *resolve);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/recycle.h"
 #include "grpc/hpack_literal.h"
 
 #define DEFAULT_MAX_MESSAGE (4 << 20)
@@ -27,7 +28,7 @@ void gw_client_call_free(struct gw_client_call *call)
     if (call->held != NULL)
         h2o_mem_clear_pool(&call->held->pool);
     free(call->held);
-    free(call);
+    gw_recycler_free(gw_loop_recycler(call->client->loop), call);
 }
 
 static void free_if_unused(struct gw_client_call *call)
@@ -516,7 +517,7 @@ static const struct gw_call_ops ops = {.send = send_message, .request = request,
 struct gw_client_call *gw_client_call_create(struct gw_grpc_client *client,
                                              const struct gw_call_params *params)
 {
-    struct gw_client_call *call = gw_realloc(NULL, sizeof(*call));
+    struct gw_client_call *call = gw_recycler_alloc(gw_loop_recycler(client->loop), sizeof(*call));
     *call = (struct gw_client_call){
         .super.ops = &ops,
         .client = client,
