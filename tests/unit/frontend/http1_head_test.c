@@ -94,7 +94,7 @@ static void control_characters_are_seen_at_every_place(void **state)
         for (int byte = 1; byte < 256; byte++) {
             char text[21] = "/bcdefghijklmnopqrst", head[80];
             text[at] = (char)byte;
-            struct gw_http1_fault fault;
+            struct gw_request_fault fault;
             snprintf(head, sizeof(head), "GET / HTTP/1.1\r\nHost: a\r\nX: %s\r\n\r\n", text);
             bool is_sound = check(head, &fault) == GW_HTTP1_SOUND;
             assert_int_equal(is_sound, byte == '\t' || (byte >= ' ' && byte != 0x7f));
