@@ -15,6 +15,9 @@
  * says that it ends, instead of finding it closed with a request on its way. */
 #define DRAIN_IDLE_MS 200
 
+/* For reuse, by libh2o, of 8 KiB each: a connection holds one while its request is answered. */
+#define INPUT_BUFFERS_KEPT 64
+
 static int close_if_idle(h2o_req_t *req, void *arg)
 {
     (void)arg;
@@ -101,6 +104,7 @@ static void *run(void *arg)
     struct gw_worker *worker = arg;
     struct gw_frontend *frontend = worker->frontend;
     h2o_context_init(&worker->h2o, gw_loop_h2o(worker->loop), &frontend->h2o);
+    h2o_socket_buffer_prototype.allocator.max = INPUT_BUFFERS_KEPT;
     h2o_linklist_init_anchor(&worker->awaiting);
     worker->http2 = gw_http2_create(worker);
     if (frontend->access_log != NULL)

@@ -326,7 +326,7 @@ static void on_headers_out(struct gw_h2_output *output, size_t at)
     memcpy(&stream_id, output->bytes.base + at + 5, sizeof(stream_id));
     struct gw_client_call *call =
         nghttp2_session_get_stream_user_data(client->session, (int32_t)be32toh(stream_id));
-    if (call == NULL || !call->literals)
+    if (call == NULL || call->literals_bound == 0)
         return;
     gw_client_call_append_literals(call);
     gw_h2_output_lengthen(output, at);
