@@ -387,7 +387,8 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
         return 0;
     }
     if (req->entity.len > body_limit(x)) {
-        answer_error(x, 413, GW_RESOURCE_EXHAUSTED, body_too_large(x), (struct gw_slice){0});
+        gw_exchange_answer_error(x, 413, GW_RESOURCE_EXHAUSTED, body_too_large(x),
+                                 (struct gw_slice){0});
         return 0;
     }
 
