@@ -17,7 +17,7 @@ struct connection {
     struct gw_grpc_client *client; /* NULL: the name is being looked up */
     struct gw_resolve *resolve;
     struct gw_timer idle;
-    uint64_t last_used_ms;
+    uint64_t ready_ms, last_used_ms;
     bool was_ready, draining;
     struct sockaddr_storage addresses[ADDRESSES_MAX];
     socklen_t address_lengths[ADDRESSES_MAX];
@@ -32,7 +32,7 @@ struct gw_endpoint {
     uint32_t connecting_count;
     h2o_linklist_t waiters;
     struct gw_timer retry;
-    double backoff_ms; /* 0: the last attempt succeeded */
+    double backoff_ms; /* the last one; 0: connections were made and lasted */
     bool failing, closing;
     char last_error[160];
     int last_status;
@@ -154,14 +154,21 @@ static void attempt_failed(struct connection *c)
 
 static void open_connection(struct gw_endpoint *endpoint);
 
-/* A connection that was ready is gone or going: keep the number that the configuration wants. */
-static void replace(struct gw_endpoint *endpoint)
+/* A connection that was ready is gone or going: keep the number that the configuration wants. A
+ * peer that ends each as soon as it is made must not keep us busy. */
+static void replace(struct gw_endpoint *endpoint, uint64_t ready_ms)
 {
     if (endpoint->closing || gw_timer_is_running(&endpoint->retry))
         return;
-    if (endpoint->connection_count < endpoint->options.pool->initial_size ||
-        (endpoint->connection_count == 0 && !h2o_linklist_is_empty(&endpoint->waiters)))
-        open_connection(endpoint);
+    if (endpoint->connection_count >= endpoint->options.pool->initial_size &&
+        (endpoint->connection_count > 0 || h2o_linklist_is_empty(&endpoint->waiters)))
+        return;
+    if (gw_loop_now_ms(endpoint->options.loop) - ready_ms < GW_SETTLED_MS) {
+        schedule_retry(endpoint);
+        return;
+    }
+    endpoint->backoff_ms = 0;
+    open_connection(endpoint);
 }
 
 static void on_client_change(void *arg, struct gw_grpc_client *client, const char *reason)
@@ -176,12 +183,11 @@ static void on_client_change(void *arg, struct gw_grpc_client *client, const cha
     case GW_CLIENT_READY:
         if (!c->was_ready) {
             c->was_ready = true;
-            c->last_used_ms = gw_loop_now_ms(endpoint->options.loop);
+            c->ready_ms = c->last_used_ms = gw_loop_now_ms(endpoint->options.loop);
             gw_timer_start(endpoint->options.loop, &c->idle,
                            c->last_used_ms + endpoint->options.pool->idle_timeout_ms);
             gw_gauge_add(endpoint->options.shard, endpoint->options.metrics->connections, 1);
             endpoint->connecting_count--;
-            endpoint->backoff_ms = 0;
             gw_timer_stop(endpoint->options.loop, &endpoint->retry);
             set_failing(endpoint, false);
         }
@@ -192,10 +198,11 @@ static void on_client_change(void *arg, struct gw_grpc_client *client, const cha
             c->draining = true;
             gw_timer_stop(endpoint->options.loop, &c->idle);
             endpoint->connection_count--;
-            replace(endpoint);
+            replace(endpoint, c->ready_ms);
         }
         break;
-    case GW_CLIENT_CLOSED:
+    case GW_CLIENT_CLOSED: {
+        uint64_t ready_ms = c->ready_ms;
         note_error(endpoint, reason, gw_grpc_client_closed_status(client));
         if (!c->was_ready) {
             connect_next_address(c);
@@ -204,8 +211,9 @@ static void on_client_change(void *arg, struct gw_grpc_client *client, const cha
         if (!c->draining)
             endpoint->connection_count--;
         connection_free(c);
-        replace(endpoint);
+        replace(endpoint, ready_ms);
         break;
+    }
     }
 }
 

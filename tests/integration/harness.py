@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import socket
@@ -411,9 +412,10 @@ class RawBackend:
     """A TCP server that does what a decent backend would not. `serve(connection)` gets each socket in
     a thread of its own; what it raises on a closed connection is ignored."""
 
-    def __init__(self, serve):
+    def __init__(self, serve, address=("127.0.0.1", 0)):
         self._serve, self._open = serve, []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._listener = socket.create_server(address, family=family)
         self.port = self._listener.getsockname()[1]
         self.connections = 0
         threading.Thread(target=self._accept, daemon=True).start()
@@ -448,6 +450,16 @@ class RawBackend:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+
+def relay(one, other):
+    """Passes bytes both ways until one side ends."""
+    while True:
+        for source in select.select([one, other], [], [])[0]:
+            data = source.recv(65536)
+            if not data:
+                return
+            (other if source is one else one).sendall(data)
 
 
 def receive(connection, count):
