@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "frontend/exchange_internal.h"
+#include "frontend/request_stream.h"
 #include "frontend/stream.h"
 #include "transcode/transcode.h"
 
@@ -101,6 +102,7 @@ static void on_dispose(void *arg)
         gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
     }
     gw_stream_dispose(x->stream);
+    gw_request_stream_dispose(x->request_stream);
     if (x->watching)
         h2o_socket_dont_read(x->req->conn->callbacks->get_socket(x->req->conn), 0);
     if (x->req->res.status == 0)
@@ -129,6 +131,7 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->message_count = 0;
     x->message_error.status = GW_OK;
     x->stream = NULL;
+    x->request_stream = NULL;
     x->watching = false;
     x->answered_ms = 0;
     gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
@@ -240,10 +243,11 @@ static void on_end(void *arg, const struct gw_call_result *result)
 static const struct gw_call_callbacks call_callbacks = {
     .on_headers = on_headers,
     .on_message = on_message,
+    .on_sent = gw_request_stream_on_sent,
     .on_end = on_end,
 };
 
-static void start_call(struct gw_exchange *x, const struct gw_translation *translation)
+static void start_call(struct gw_exchange *x, struct gw_slice framed)
 {
     struct gw_worker *worker = x->worker;
     struct gw_call_params params = {
@@ -257,25 +261,48 @@ static void start_call(struct gw_exchange *x, const struct gw_translation *trans
     x->call = gw_upstream_call(worker->upstreams, x->route->upstream, &params, x->route->timeout_ms,
                                &x->report);
     gw_call_request(x->call, GW_REQUEST_ALL);
-    gw_call_send(x->call, translation->framed, GW_SEND_END);
+    gw_call_send(x->call, framed, GW_SEND_END);
 }
 
+/* --- calls of methods that stream --- */
+
 /* A stream takes as long as it takes: only the route's own timeout limits it. */
-static void start_stream(struct gw_exchange *x, const struct gw_translation *translation)
+static void start_stream(struct gw_exchange *x)
 {
     struct gw_worker *worker = x->worker;
     struct gw_call_params params = {
         .path = x->route->method->path,
         .metadata = x->headers.metadata,
-        .callbacks = &gw_stream_callbacks,
+        .callbacks = x->stream != NULL ? &gw_stream_callbacks : &call_callbacks,
         .arg = x,
     };
     if (x->route->timeout_ms != 0)
         params.deadline_ms = gw_loop_now_ms(worker->loop) + x->route->timeout_ms;
     x->call = gw_upstream_call(worker->upstreams, x->route->upstream, &params,
                                GW_UPSTREAM_NO_TIMEOUT, &x->report);
-    gw_stream_begin(x->stream);
-    gw_call_send(x->call, translation->framed, GW_SEND_END);
+    if (x->stream != NULL)
+        gw_stream_begin(x->stream);
+    else
+        gw_call_request(x->call, GW_REQUEST_ALL);
+}
+
+void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struct gw_slice message)
+{
+    gw_call_cancel(x->call);
+    x->call = NULL;
+    gw_exchange_count_call(x, code, gw_clock_ns());
+    if (x->stream != NULL)
+        gw_stream_fail(x->stream, http_status, code, message, (struct gw_slice){0});
+    else
+        gw_exchange_answer_error(x, http_status, code, message, (struct gw_slice){0});
+}
+
+void gw_exchange_give_up_idle(struct gw_exchange *x)
+{
+    uint64_t limit_ms = x->worker->frontend->config->limits.stream_idle_timeout_ms;
+    gw_exchange_give_up(
+        x, 504, GW_DEADLINE_EXCEEDED,
+        gw_pool_printf(&x->req->pool, "no message within %llu ms", (unsigned long long)limit_ms));
 }
 
 #define ACCEPT_HEADERS_MAX 16
@@ -370,6 +397,53 @@ static struct gw_slice body_too_large(const struct gw_exchange *x)
                           (unsigned long long)body_limit(x));
 }
 
+static void answer_failure(struct gw_exchange *x, const struct gw_failure *failure)
+{
+    if (failure->allow.len > 0)
+        h2o_add_header(&x->req->pool, &x->req->res.headers, H2O_TOKEN_ALLOW, NULL,
+                       failure->allow.base, failure->allow.len);
+    gw_exchange_answer_error(x, failure->http_status, failure->code, failure->message,
+                             (struct gw_slice){0});
+}
+
+static void serve_unary(struct gw_exchange *x, const struct gw_route_match *match,
+                        const struct gw_translate_request *request)
+{
+    struct gw_slice framed;
+    struct gw_failure failure;
+    if (gw_route_translate(match, request, &x->req->pool, &framed, &failure) != 0) {
+        answer_failure(x, &failure);
+        return;
+    }
+    watch_client(x);
+    start_call(x, framed);
+}
+
+static void serve_stream(struct gw_exchange *x, const struct gw_route_match *match,
+                         const struct gw_translate_request *request)
+{
+    bool takes_messages = gw_route_takes_messages(x->route);
+    struct gw_message_source source;
+    struct gw_slice framed;
+    struct gw_failure failure;
+    gw_pool *pool = &x->req->pool;
+    if ((takes_messages ? gw_route_message_source(match, request, pool, &source, &failure)
+                        : gw_route_translate(match, request, pool, &framed, &failure)) != 0) {
+        answer_failure(x, &failure);
+        return;
+    }
+    if (x->route->method->server_streaming && choose_stream_format(x) != 0)
+        return;
+    watch_client(x);
+    start_stream(x);
+    if (takes_messages) {
+        gw_request_stream_create(x, &source);
+        gw_request_stream_begin(x->request_stream, request->body);
+    } else {
+        gw_call_send(x->call, framed, GW_SEND_END);
+    }
+}
+
 static int on_req(h2o_handler_t *self, h2o_req_t *req)
 {
     (void)self;
@@ -402,27 +476,19 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
         .content_type = x->headers.content_type,
         .body = slice_of(req->entity),
     };
-    struct gw_translation translation;
+    struct gw_route_match match;
     struct gw_failure failure;
-    if (gw_snapshot_translate(x->worker->frontend->snapshot, &request, &req->pool, &translation,
-                              &failure) != 0) {
-        x->route = failure.route;
-        if (failure.allow.len > 0)
-            h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_ALLOW, NULL, failure.allow.base,
-                           failure.allow.len);
-        gw_exchange_answer_error(x, failure.http_status, failure.code, failure.message,
-                                 (struct gw_slice){0});
+    if (gw_snapshot_route(x->worker->frontend->snapshot, &request, &req->pool, &match, &failure) !=
+        0) {
+        answer_failure(x, &failure);
         return 0;
     }
-    x->route = translation.route;
-    bool is_stream = x->route->method->server_streaming;
-    if (is_stream && choose_stream_format(x) != 0)
-        return 0;
-    watch_client(x);
-    if (is_stream)
-        start_stream(x, &translation);
+    x->route = match.value;
+    const struct gw_method *method = x->route->method;
+    if (method->client_streaming || method->server_streaming)
+        serve_stream(x, &match, &request);
     else
-        start_call(x, &translation);
+        serve_unary(x, &match, &request);
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /* What the files that make up an exchange know of each other: exchange.c has its begin and end,
- * errors, and unary answers; stream.c answers of many messages. */
+ * errors, and unary answers; stream.c answers of many messages, request_stream.c such requests. */
 #ifndef GW_FRONTEND_EXCHANGE_INTERNAL_H
 #define GW_FRONTEND_EXCHANGE_INTERNAL_H
 
@@ -8,6 +8,7 @@
 #include "frontend/request_headers.h"
 
 struct gw_stream;
+struct gw_request_stream;
 
 /* Lives in the request's pool as a shared object, whose dispose callback is how the end of the
  * request is seen: libh2o calls it while the request and its pool can still be read. */
@@ -26,6 +27,7 @@ struct gw_exchange {
     uint32_t message_count;
     struct gw_error message_error; /* status is GW_OK: the message was translated */
     struct gw_stream *stream;      /* the answer, of a method that streams it; else NULL */
+    struct gw_request_stream *request_stream; /* the same of the request */
 
     bool watching;        /* the client's socket is ours to read */
     uint64_t answered_ms; /* on the loop's clock; 0: not yet, or a stream */
@@ -38,6 +40,10 @@ void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type
 /* Answers with the one error form. Only before another answer has begun. */
 void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
                               struct gw_slice message, struct gw_slice details);
+/* Cancels the call that is under way, and answers with an error, or ends the answer with one. */
+void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struct gw_slice message);
+/* The same, because nothing has moved for too long. */
+void gw_exchange_give_up_idle(struct gw_exchange *x);
 bool gw_exchange_is_head(const struct gw_exchange *x);
 
 #endif
