@@ -34,6 +34,14 @@ struct gw_config_limits {
     uint32_t connections;            /* 10000, over all workers */
     uint64_t request_timeout_ms;     /* 30 s */
     uint64_t stream_idle_timeout_ms; /* 5 min */
+    uint64_t header_timeout_ms; /* 10 s; of a connection's first request head, and each in HTTP/2 */
+    /* HTTP/2 */
+    uint64_t idle_timeout_ms;    /* 3 min; of a connection without requests */
+    uint64_t body_timeout_ms;    /* 30 s; of a body that is wanted whole */
+    uint64_t write_timeout_ms;   /* 60 s in which the client takes nothing */
+    uint32_t concurrent_streams; /* 128, per connection */
+    uint32_t early_resets;       /* 200, per connection; a quarter is given back each second */
+    uint32_t control_frames;     /* 1000, per connection; a tenth is given back each second */
 };
 
 struct gw_config_endpoint {

@@ -257,6 +257,13 @@ static const struct gw_key limit_keys[] = {
      .max = 24 * HOUR},
     {"stream_idle_timeout", gw_read_duration, AT(stream_idle_timeout_ms), "5m", .min = 1,
      .max = 24 * HOUR},
+    {"header_timeout", gw_read_duration, AT(header_timeout_ms), "10s", .min = 1, .max = HOUR},
+    {"idle_timeout", gw_read_duration, AT(idle_timeout_ms), "3m", .min = 1, .max = 24 * HOUR},
+    {"body_timeout", gw_read_duration, AT(body_timeout_ms), "30s", .min = 1, .max = 24 * HOUR},
+    {"write_timeout", gw_read_duration, AT(write_timeout_ms), "60s", .min = 1, .max = 24 * HOUR},
+    {"concurrent_streams", gw_read_number, AT(concurrent_streams), "128", .min = 1, .max = 10000},
+    {"early_resets", gw_read_number, AT(early_resets), "200", .min = 1, .max = 1000000},
+    {"control_frames", gw_read_number, AT(control_frames), "1000", .min = 10, .max = 1000000},
 };
 #undef AT
 static const struct gw_block limits_block = {"`limits`", KEYS(limit_keys)};

@@ -4,10 +4,12 @@
 #include <h2o/http1.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "frontend/http2.h"
 
 /* How long and how much a client may send on after an answer that closes. */
 #define LINGER_MS 2000
@@ -46,6 +48,8 @@ static void on_close(void *data)
     struct gw_connection *connection = data;
     struct gw_loop *loop = connection->worker->loop;
     gw_task_cancel(loop, &connection->http1.next);
+    if (h2o_linklist_is_linked(&connection->awaiting_link))
+        h2o_linklist_unlink(&connection->awaiting_link);
     if (connection->linger_fd < 0) {
         release(connection);
         return;
@@ -87,7 +91,7 @@ static void name_peer(struct gw_connection *connection, int fd)
     connection->remote_length = text != NULL ? strlen(text) : 0;
 }
 
-/* --- request heads ---
+/* --- HTTP/1.1 request heads ---
  *
  * libh2o reads a connection by a callback of its own. While a head is expected, ours stands in
  * front of it, and lets libh2o see the head when it is whole and sound. A head that is refused is
@@ -118,17 +122,25 @@ static void replace_input(h2o_socket_t *sock)
     sock->input->size = sizeof(stand_in) - 1;
 }
 
+/* False: the head is not all there. */
+static bool admit_head(struct gw_connection *connection)
+{
+    if (connection->http1.is_head_checked)
+        return true;
+    enum gw_http1_outcome outcome = check_head(connection);
+    if (outcome == GW_HTTP1_INCOMPLETE)
+        return false;
+    if (outcome == GW_HTTP1_REFUSED)
+        replace_input(connection->sock);
+    connection->http1.is_head_checked = true;
+    return true;
+}
+
 static void on_head_bytes(h2o_socket_t *sock, const char *error)
 {
     struct gw_connection *connection = sock->on_close.data;
-    if (error == NULL && !connection->http1.is_head_checked) {
-        enum gw_http1_outcome outcome = check_head(connection);
-        if (outcome == GW_HTTP1_INCOMPLETE)
-            return; /* libh2o's timeout runs */
-        if (outcome == GW_HTTP1_REFUSED)
-            replace_input(sock);
-        connection->http1.is_head_checked = true;
-    }
+    if (error == NULL && !admit_head(connection))
+        return; /* libh2o's timeout runs */
     connection->http1.libh2o_read(sock, error);
 }
 
@@ -140,11 +152,22 @@ static void await_head(struct gw_task *task)
         h2o_socket_read_start(connection->sock, on_head_bytes);
 }
 
-void gw_connection_check_head(struct gw_connection *connection)
+struct gw_request_fault gw_connection_fault(struct gw_connection *connection, h2o_req_t *req)
 {
+    if (req->version >= 0x200)
+        return gw_http2_fault(req);
     if (!connection->http1.is_head_checked)
         check_head(connection);
     connection->http1.is_head_checked = true;
+    return connection->http1.fault;
+}
+
+void gw_connection_break_off(h2o_req_t *req)
+{
+    if (req->version >= 0x200)
+        gw_http2_reset(req);
+    else
+        shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RDWR);
 }
 
 void gw_connection_request_done(struct gw_connection *connection)
@@ -153,6 +176,52 @@ void gw_connection_request_done(struct gw_connection *connection)
     connection->http1.scanned = 0;
     connection->http1.exchange = NULL;
     gw_loop_defer(connection->worker->loop, &connection->http1.next);
+}
+
+/* --- a new connection ---
+ *
+ * Its first bytes tell which protocol it speaks. libh2o makes its own object of an HTTP/1.1
+ * connection when the first head is whole; one that only waits costs little. */
+
+static void begin_http1(struct gw_connection *connection)
+{
+    struct gw_worker *worker = connection->worker;
+    h2o_socket_t *sock = connection->sock;
+    h2o_accept_ctx_t accept = {.ctx = &worker->h2o, .hosts = worker->frontend->h2o.hosts};
+    h2o_buffer_t *input = sock->input; /* libh2o would serve a request before saying how it reads */
+    h2o_buffer_init(&sock->input, &h2o_socket_buffer_prototype);
+    h2o_http1_accept(&accept, sock, *h2o_get_timestamp(&worker->h2o, NULL, NULL));
+    h2o_buffer_dispose(&sock->input);
+    sock->input = input;
+    connection->http1.libh2o_read = sock->_cb.read;
+    h2o_socket_read_start(sock, on_head_bytes);
+    on_head_bytes(sock, NULL);
+}
+
+static void on_first_bytes(h2o_socket_t *sock, const char *error)
+{
+    struct gw_connection *connection = sock->on_close.data;
+    if (error != NULL) {
+        h2o_socket_close(sock);
+        return;
+    }
+    enum gw_http2_preface preface =
+        gw_http2_preface_check(gw_slice(sock->input->bytes, sock->input->size));
+    if (preface == GW_HTTP2_PREFACE_INCOMPLETE ||
+        (preface == GW_HTTP2_PREFACE_ABSENT && !admit_head(connection)))
+        return;
+    h2o_linklist_unlink(&connection->awaiting_link);
+    if (preface == GW_HTTP2_PREFACE_PRESENT)
+        gw_http2_accept(connection);
+    else
+        begin_http1(connection);
+}
+
+static uint64_t head_timeout_ms(const struct gw_worker *worker)
+{
+    const struct gw_config_limits *limits = &worker->frontend->config->limits;
+    return limits->header_timeout_ms < limits->request_timeout_ms ? limits->header_timeout_ms
+                                                                  : limits->request_timeout_ms;
 }
 
 void gw_connection_accept(struct gw_worker *worker, int fd)
@@ -168,8 +237,39 @@ void gw_connection_accept(struct gw_worker *worker, int fd)
     connection->sock = sock;
     sock->on_close.cb = on_close;
     sock->on_close.data = connection;
-    h2o_accept_ctx_t accept = {.ctx = &worker->h2o, .hosts = worker->frontend->h2o.hosts};
-    h2o_http1_accept(&accept, sock, *h2o_get_timestamp(&worker->h2o, NULL, NULL));
-    connection->http1.libh2o_read = sock->_cb.read;
-    h2o_socket_read_start(sock, on_head_bytes);
+    connection->head_expires_ms = gw_loop_now_ms(worker->loop) + head_timeout_ms(worker);
+    h2o_linklist_insert(&worker->awaiting, &connection->awaiting_link);
+    h2o_socket_read_start(sock, on_first_bytes);
+}
+
+static struct gw_connection *awaiting_of(h2o_linklist_t *link)
+{
+    return H2O_STRUCT_FROM_MEMBER(struct gw_connection, awaiting_link, link);
+}
+
+void gw_connection_sweep(struct gw_worker *worker)
+{
+    uint64_t now = gw_loop_now_ms(worker->loop);
+    h2o_linklist_t *list = &worker->awaiting;
+    while (!h2o_linklist_is_empty(list) && awaiting_of(list->next)->head_expires_ms <= now) {
+        gw_http_metrics_count_limit(worker->frontend->http_metrics, worker->shard,
+                                    GW_LIMIT_HEADER_TIMEOUT);
+        h2o_socket_close(awaiting_of(list->next)->sock);
+    }
+}
+
+static bool has_sent(h2o_socket_t *sock)
+{
+    struct pollfd p = {.fd = h2o_socket_get_fd(sock), .events = POLLIN};
+    return sock->input->size > 0 || poll(&p, 1, 0) == 1;
+}
+
+void gw_connection_close_awaiting(struct gw_worker *worker, bool all)
+{
+    h2o_linklist_t *link = worker->awaiting.next, *next;
+    for (; link != &worker->awaiting; link = next) {
+        next = link->next;
+        if (all || !has_sent(awaiting_of(link)->sock))
+            h2o_socket_close(awaiting_of(link)->sock);
+    }
 }

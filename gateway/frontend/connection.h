@@ -12,32 +12,41 @@ struct gw_exchange;
 struct gw_connection {
     struct gw_worker *worker;
     h2o_socket_t *sock;
-    int linger_fd; /* -1, or the socket once more: see gw_connection_linger */
+    h2o_linklist_t awaiting_link; /* of worker->awaiting, until the first request head is in */
+    uint64_t head_expires_ms;     /* when that must be */
+    int linger_fd;                /* -1, or the socket once more: see gw_connection_linger */
     struct gw_timer linger;
     size_t linger_bytes;
     size_t remote_length;
     char remote[INET6_ADDRSTRLEN]; /* the peer's address without port */
     struct {
-        h2o_socket_cb libh2o_read;    /* what libh2o waits for requests with */
-        bool is_head_checked;         /* of the request that is coming in or under way */
-        size_t scanned;               /* see gw_http1_head_check */
-        struct gw_http1_fault fault;  /* http_status is 0: none */
-        struct gw_exchange *exchange; /* the request under way; NULL: none */
-        struct gw_task next;          /* waits for the next head */
+        h2o_socket_cb libh2o_read;     /* what libh2o waits for requests with */
+        bool is_head_checked;          /* of the request that is coming in or under way */
+        size_t scanned;                /* see gw_http1_head_check */
+        struct gw_request_fault fault; /* http_status is 0: none */
+        struct gw_exchange *exchange;  /* the request under way; NULL: none */
+        struct gw_task next;           /* waits for the next head */
     } http1;
 };
 
 /* Serves HTTP on an accepted socket: takes the fd, and the place that the worker counted for it. */
 void gw_connection_accept(struct gw_worker *worker, int fd);
 
-/* Looks at the head of the request that libh2o has just read, if nobody has yet: one that came
- * behind another in the same bytes. Fills http1.fault. */
-void gw_connection_check_head(struct gw_connection *connection);
+/* Ends the connections whose first request head is late. About once a second. */
+void gw_connection_sweep(struct gw_worker *worker);
+/* Ends connections that have sent no request yet: those that have sent nothing, or all. Their
+ * clients see an idle connection end, as it may at any time. */
+void gw_connection_close_awaiting(struct gw_worker *worker, bool all);
+
+/* What is wrong with the head of a request that has just reached its handler. */
+struct gw_request_fault gw_connection_fault(struct gw_connection *connection, h2o_req_t *req);
 /* The answer to the request under way goes out before all of the request is in. When libh2o closes
  * the connection, go on to read for a moment: a close with input unread would have the kernel throw
  * away what the client has not yet read of the answer. */
 void gw_connection_linger(struct gw_connection *connection);
-/* The request under way is over. */
+/* Breaks off an answer that has begun: ends the connection or, on HTTP/2, the stream. */
+void gw_connection_break_off(h2o_req_t *req);
+/* The HTTP/1.1 request under way is over. */
 void gw_connection_request_done(struct gw_connection *connection);
 
 /* Of a connection made by gw_connection_accept. */

@@ -7,6 +7,7 @@
 #include "frontend/exchange_internal.h"
 #include "frontend/request_stream.h"
 #include "frontend/stream.h"
+#include "frontend/streaming.h"
 #include "transcode/transcode.h"
 
 static const char *reason_of(int http_status)
@@ -24,6 +25,8 @@ static const char *reason_of(int http_status)
         return "Method Not Allowed";
     case 406:
         return "Not Acceptable";
+    case 408:
+        return "Request Timeout";
     case 409:
         return "Conflict";
     case 413:
@@ -49,6 +52,12 @@ static const char *reason_of(int http_status)
     default:
         return "Internal Server Error";
     }
+}
+
+/* HTTP/2 disposes of a request whose client has left, and watches over its answer. */
+static bool is_http1(const struct gw_exchange *x)
+{
+    return x->req->version < 0x200;
 }
 
 /* --- the end --- */
@@ -79,7 +88,7 @@ static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
             .endpoint = x->report.endpoint,
             .tries = x->report.tries,
             .duration_us = duration_ns / 1000,
-            .bytes_in = x->req->entity.len,
+            .bytes_in = x->body != NULL ? x->body->received : 0,
             .bytes_out = x->req->bytes_sent,
             .trace_id = x->headers.trace.x_trace_id,
             .request_id = x->headers.request_id,
@@ -107,7 +116,8 @@ static void on_dispose(void *arg)
         h2o_socket_dont_read(x->req->conn->callbacks->get_socket(x->req->conn), 0);
     if (x->req->res.status == 0)
         x->req->res.status = 499; /* the connection went before there was an answer */
-    gw_connection_request_done(x->connection);
+    if (is_http1(x))
+        gw_connection_request_done(x->connection);
     uint64_t duration_ns = gw_clock_ns() - x->began_ns;
     gw_http_metrics_count_request(x->worker->frontend->http_metrics, x->worker->shard, x->route,
                                   slice_of(x->req->input.method), x->req->res.status, duration_ns);
@@ -121,9 +131,11 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->req = req;
     x->worker = gw_worker_of(req->conn->ctx);
     x->connection = gw_connection_of(req->conn);
-    x->connection->http1.exchange = x;
+    if (is_http1(x))
+        x->connection->http1.exchange = x;
     x->route = NULL;
     x->began_ns = gw_clock_ns();
+    x->body = NULL;
     x->call = NULL;
     x->report = (struct gw_call_report){0};
     x->grpc_status = -1;
@@ -240,7 +252,7 @@ static void on_end(void *arg, const struct gw_call_result *result)
         answer(x, 200);
 }
 
-static const struct gw_call_callbacks call_callbacks = {
+const struct gw_call_callbacks gw_exchange_unary_answer = {
     .on_headers = on_headers,
     .on_message = on_message,
     .on_sent = gw_request_stream_on_sent,
@@ -255,77 +267,13 @@ static void start_call(struct gw_exchange *x, struct gw_slice framed)
         .metadata = x->headers.metadata,
         .deadline_ms =
             gw_loop_now_ms(worker->loop) + worker->frontend->config->limits.request_timeout_ms,
-        .callbacks = &call_callbacks,
+        .callbacks = &gw_exchange_unary_answer,
         .arg = x,
     };
     x->call = gw_upstream_call(worker->upstreams, x->route->upstream, &params, x->route->timeout_ms,
                                &x->report);
     gw_call_request(x->call, GW_REQUEST_ALL);
     gw_call_send(x->call, framed, GW_SEND_END);
-}
-
-/* --- calls of methods that stream --- */
-
-/* A stream takes as long as it takes: only the route's own timeout limits it. */
-static void start_stream(struct gw_exchange *x)
-{
-    struct gw_worker *worker = x->worker;
-    struct gw_call_params params = {
-        .path = x->route->method->path,
-        .metadata = x->headers.metadata,
-        .callbacks = x->stream != NULL ? &gw_stream_callbacks : &call_callbacks,
-        .arg = x,
-    };
-    if (x->route->timeout_ms != 0)
-        params.deadline_ms = gw_loop_now_ms(worker->loop) + x->route->timeout_ms;
-    x->call = gw_upstream_call(worker->upstreams, x->route->upstream, &params,
-                               GW_UPSTREAM_NO_TIMEOUT, &x->report);
-    if (x->stream != NULL)
-        gw_stream_begin(x->stream);
-    else
-        gw_call_request(x->call, GW_REQUEST_ALL);
-}
-
-void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struct gw_slice message)
-{
-    gw_call_cancel(x->call);
-    x->call = NULL;
-    gw_exchange_count_call(x, code, gw_clock_ns());
-    if (x->stream != NULL)
-        gw_stream_fail(x->stream, http_status, code, message, (struct gw_slice){0});
-    else
-        gw_exchange_answer_error(x, http_status, code, message, (struct gw_slice){0});
-}
-
-void gw_exchange_give_up_idle(struct gw_exchange *x)
-{
-    uint64_t limit_ms = x->worker->frontend->config->limits.stream_idle_timeout_ms;
-    gw_exchange_give_up(
-        x, 504, GW_DEADLINE_EXCEEDED,
-        gw_pool_printf(&x->req->pool, "no message within %llu ms", (unsigned long long)limit_ms));
-}
-
-#define ACCEPT_HEADERS_MAX 16
-
-/* -1: answered, because the client accepts none of the forms. */
-static int choose_stream_format(struct gw_exchange *x)
-{
-    const h2o_headers_t *headers = &x->req->headers;
-    struct gw_slice values[ACCEPT_HEADERS_MAX];
-    size_t count = 0;
-    for (ssize_t i = -1;
-         count < ACCEPT_HEADERS_MAX && (i = h2o_find_header(headers, H2O_TOKEN_ACCEPT, i)) >= 0;)
-        values[count++] = slice_of(headers->entries[i].value);
-    const struct gw_stream_format *format = gw_stream_format_choose(values, count);
-    if (format == NULL) {
-        gw_exchange_answer_error(x, 406, GW_INVALID_ARGUMENT,
-                                 GW_SLICE("accept: expected application/x-ndjson, "
-                                          "text/event-stream or application/json"),
-                                 (struct gw_slice){0});
-        return -1;
-    }
-    gw_stream_create(x, format);
-    return 0;
 }
 
 /* --- the client's side while the backend works --- */
@@ -362,12 +310,33 @@ static void on_client_readable(h2o_socket_t *sock, const char *error)
 /* libh2o has stopped reading this connection, and would start again after the answer: two epoll_ctl
  * a request. To go on reading, without taking anything, saves both and shows when the client
  * leaves. */
-static void watch_client(struct gw_exchange *x)
+void gw_exchange_watch_client(struct gw_exchange *x)
 {
+    if (!is_http1(x))
+        return;
     h2o_socket_t *sock = x->req->conn->callbacks->get_socket(x->req->conn);
     x->watching = true;
     h2o_socket_dont_read(sock, 1);
     h2o_socket_read_start(sock, on_client_readable);
+}
+
+void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struct gw_slice message)
+{
+    gw_call_cancel(x->call);
+    x->call = NULL;
+    gw_exchange_count_call(x, code, gw_clock_ns());
+    if (x->stream != NULL)
+        gw_stream_fail(x->stream, http_status, code, message, (struct gw_slice){0});
+    else
+        gw_exchange_answer_error(x, http_status, code, message, (struct gw_slice){0});
+}
+
+void gw_exchange_give_up_idle(struct gw_exchange *x)
+{
+    uint64_t limit_ms = x->worker->frontend->config->limits.stream_idle_timeout_ms;
+    gw_exchange_give_up(
+        x, 504, GW_DEADLINE_EXCEEDED,
+        gw_pool_printf(&x->req->pool, "no message within %llu ms", (unsigned long long)limit_ms));
 }
 
 /* --- requests --- */
@@ -386,18 +355,45 @@ static void take_absolute_target(h2o_req_t *req)
     req->input.query_at = query != NULL ? (size_t)(query - url.path.base) : SIZE_MAX;
 }
 
-static uint64_t body_limit(const struct gw_exchange *x)
+void gw_exchange_count_limit(const struct gw_exchange *x, enum gw_limit limit)
 {
-    return x->worker->frontend->config->limits.request_body_bytes;
+    gw_http_metrics_count_limit(x->worker->frontend->http_metrics, x->worker->shard, limit);
+}
+
+static void answer_fault(struct gw_exchange *x, const struct gw_request_fault *fault)
+{
+    bool is_limit = fault->http_status == 431;
+    if (is_limit)
+        gw_exchange_count_limit(x, GW_LIMIT_HEADERS);
+    if (is_http1(x)) {
+        x->req->http1_is_persistent = 0;
+        gw_connection_linger(x->connection);
+    }
+    gw_exchange_answer_error(x, fault->http_status,
+                             is_limit ? GW_RESOURCE_EXHAUSTED : GW_INVALID_ARGUMENT,
+                             gw_slice_str(fault->message), (struct gw_slice){0});
 }
 
 static struct gw_slice body_too_large(const struct gw_exchange *x)
 {
-    return gw_pool_printf(&x->req->pool, "the body is over %llu bytes",
-                          (unsigned long long)body_limit(x));
+    uint64_t limit = x->worker->frontend->config->limits.request_body_bytes;
+    return gw_pool_printf(&x->req->pool, "the body is over %llu bytes", (unsigned long long)limit);
 }
 
-static void answer_failure(struct gw_exchange *x, const struct gw_failure *failure)
+static void answer_body_fault(struct gw_exchange *x)
+{
+    if (x->body->fault == GW_BODY_TOO_LARGE) {
+        gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
+        gw_exchange_answer_error(x, 413, GW_RESOURCE_EXHAUSTED, body_too_large(x),
+                                 (struct gw_slice){0});
+    } else {
+        gw_exchange_count_limit(x, GW_LIMIT_BODY_TIMEOUT);
+        gw_exchange_answer_error(x, 408, GW_DEADLINE_EXCEEDED,
+                                 GW_SLICE("the body did not arrive in time"), (struct gw_slice){0});
+    }
+}
+
+void gw_exchange_answer_failure(struct gw_exchange *x, const struct gw_failure *failure)
 {
     if (failure->allow.len > 0)
         h2o_add_header(&x->req->pool, &x->req->res.headers, H2O_TOKEN_ALLOW, NULL,
@@ -406,42 +402,53 @@ static void answer_failure(struct gw_exchange *x, const struct gw_failure *failu
                              (struct gw_slice){0});
 }
 
+static struct gw_translate_request request_of(const struct gw_exchange *x)
+{
+    const h2o_req_t *req = x->req;
+    struct gw_slice path = path_of(req);
+    return (struct gw_translate_request){
+        .http_method = slice_of(req->input.method),
+        .path = path,
+        .query = path.len < req->input.path.len
+                     ? gw_slice_from(slice_of(req->input.path), path.len + 1)
+                     : (struct gw_slice){0},
+        .content_type = x->headers.content_type,
+        .body = x->body->bytes,
+        .body_goes_on = !x->body->is_complete,
+    };
+}
+
 static void serve_unary(struct gw_exchange *x, const struct gw_route_match *match,
                         const struct gw_translate_request *request)
 {
     struct gw_slice framed;
     struct gw_failure failure;
     if (gw_route_translate(match, request, &x->req->pool, &framed, &failure) != 0) {
-        answer_failure(x, &failure);
+        gw_exchange_answer_failure(x, &failure);
         return;
     }
-    watch_client(x);
+    gw_exchange_watch_client(x);
     start_call(x, framed);
 }
 
-static void serve_stream(struct gw_exchange *x, const struct gw_route_match *match,
-                         const struct gw_translate_request *request)
+static void serve(struct gw_exchange *x, const struct gw_route_match *match)
 {
-    bool takes_messages = gw_route_takes_messages(x->route);
-    struct gw_message_source source;
-    struct gw_slice framed;
-    struct gw_failure failure;
-    gw_pool *pool = &x->req->pool;
-    if ((takes_messages ? gw_route_message_source(match, request, pool, &source, &failure)
-                        : gw_route_translate(match, request, pool, &framed, &failure)) != 0) {
-        answer_failure(x, &failure);
+    if (x->body->fault != GW_BODY_SOUND) {
+        answer_body_fault(x);
         return;
     }
-    if (x->route->method->server_streaming && choose_stream_format(x) != 0)
-        return;
-    watch_client(x);
-    start_stream(x);
-    if (takes_messages) {
-        gw_request_stream_create(x, &source);
-        gw_request_stream_begin(x->request_stream, request->body);
-    } else {
-        gw_call_send(x->call, framed, GW_SEND_END);
-    }
+    const struct gw_method *method = x->route->method;
+    struct gw_translate_request request = request_of(x);
+    if (method->client_streaming || method->server_streaming)
+        gw_streaming_serve(x, match, &request);
+    else
+        serve_unary(x, match, &request);
+}
+
+static void on_body(void *arg)
+{
+    struct gw_exchange *x = arg;
+    serve(x, x->match);
 }
 
 static int on_req(h2o_handler_t *self, h2o_req_t *req)
@@ -449,46 +456,28 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     (void)self;
     take_absolute_target(req);
     struct gw_exchange *x = begin(req);
-    gw_connection_check_head(x->connection);
-    const struct gw_http1_fault *fault = &x->connection->http1.fault;
-    if (fault->http_status != 0) {
-        req->http1_is_persistent = 0;
-        gw_connection_linger(x->connection);
-        gw_exchange_answer_error(x, fault->http_status,
-                                 fault->http_status == 431 ? GW_RESOURCE_EXHAUSTED
-                                                           : GW_INVALID_ARGUMENT,
-                                 gw_slice_str(fault->message), (struct gw_slice){0});
+    x->body = gw_request_body_of(req);
+    struct gw_request_fault fault = gw_connection_fault(x->connection, req);
+    if (fault.http_status != 0) {
+        answer_fault(x, &fault);
         return 0;
     }
-    if (req->entity.len > body_limit(x)) {
-        gw_exchange_answer_error(x, 413, GW_RESOURCE_EXHAUSTED, body_too_large(x),
-                                 (struct gw_slice){0});
-        return 0;
-    }
-
-    struct gw_slice path = path_of(req);
-    struct gw_translate_request request = {
-        .http_method = slice_of(req->input.method),
-        .path = path,
-        .query = path.len < req->input.path.len
-                     ? gw_slice_from(slice_of(req->input.path), path.len + 1)
-                     : (struct gw_slice){0},
-        .content_type = x->headers.content_type,
-        .body = slice_of(req->entity),
-    };
+    struct gw_translate_request request = request_of(x);
     struct gw_route_match match;
     struct gw_failure failure;
     if (gw_snapshot_route(x->worker->frontend->snapshot, &request, &req->pool, &match, &failure) !=
         0) {
-        answer_failure(x, &failure);
+        gw_exchange_answer_failure(x, &failure);
         return 0;
     }
     x->route = match.value;
-    const struct gw_method *method = x->route->method;
-    if (method->client_streaming || method->server_streaming)
-        serve_stream(x, &match, &request);
-    else
-        serve_unary(x, &match, &request);
+    bool is_read_as_it_comes = !x->body->is_complete && gw_route_takes_messages(x->route);
+    if (is_read_as_it_comes || gw_request_body_collect(x->body, on_body, x)) {
+        serve(x, &match);
+    } else {
+        x->match = h2o_mem_alloc_pool(&req->pool, sizeof(match));
+        *x->match = match;
+    }
     return 0;
 }
 
@@ -526,6 +515,8 @@ static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostrea
     struct gw_exchange *x = begin(req);
     gw_connection_linger(x->connection);
     static const struct gw_json_options plain;
+    if (req->res.status == 413)
+        gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
     struct gw_slice message =
         req->res.status == 413 ? body_too_large(x) : gw_slice_str(req->res.reason);
     gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot), code_of(req->res.status),

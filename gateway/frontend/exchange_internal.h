@@ -5,6 +5,7 @@
 
 #include "frontend/connection.h"
 #include "frontend/internal.h"
+#include "frontend/request_body.h"
 #include "frontend/request_headers.h"
 
 struct gw_stream;
@@ -19,6 +20,8 @@ struct gw_exchange {
     const struct gw_route *route; /* NULL: none matched */
     uint64_t began_ns;
     struct gw_request_headers headers;
+    struct gw_request_body *body; /* NULL: libh2o refused the request */
+    struct gw_route_match *match; /* while the body is awaited */
 
     struct gw_call *call; /* NULL: not begun, or over */
     struct gw_call_report report;
@@ -40,6 +43,12 @@ void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type
 /* Answers with the one error form. Only before another answer has begun. */
 void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
                               struct gw_slice message, struct gw_slice details);
+void gw_exchange_count_limit(const struct gw_exchange *x, enum gw_limit limit);
+void gw_exchange_answer_failure(struct gw_exchange *x, const struct gw_failure *failure);
+/* For a call whose answer is one message; their `arg` is the exchange. */
+extern const struct gw_call_callbacks gw_exchange_unary_answer;
+/* From here on, the client's leaving ends the exchange. */
+void gw_exchange_watch_client(struct gw_exchange *x);
 /* Cancels the call that is under way, and answers with an error, or ends the answer with one. */
 void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struct gw_slice message);
 /* The same, because nothing has moved for too long. */

@@ -5,14 +5,10 @@
 #define GW_FRONTEND_HTTP1_HEAD_H
 
 #include "base/slice.h"
+#include "frontend/request_fault.h"
 
 struct gw_http1_limits {
     size_t header_count, header_bytes; /* bytes: of the whole head */
-};
-
-struct gw_http1_fault {
-    int http_status;     /* 400 or 431 */
-    const char *message; /* static */
 };
 
 enum gw_http1_outcome { GW_HTTP1_INCOMPLETE, GW_HTTP1_SOUND, GW_HTTP1_REFUSED };
@@ -27,6 +23,6 @@ enum gw_http1_outcome { GW_HTTP1_INCOMPLETE, GW_HTTP1_SOUND, GW_HTTP1_REFUSED };
  * bytes than the limits. */
 enum gw_http1_outcome gw_http1_head_check(struct gw_slice bytes, size_t *scanned,
                                           const struct gw_http1_limits *limits,
-                                          struct gw_http1_fault *ret_fault);
+                                          struct gw_request_fault *ret_fault);
 
 #endif

@@ -6,10 +6,10 @@ struct gw_request_stream {
     struct gw_exchange *exchange;
     struct gw_message_source source;
     struct gw_json_split split;
-    struct gw_slice body;  /* what is not cut yet */
     struct gw_buf message; /* framed; the call has it until on_sent */
-    bool ended;            /* our side of the call is closed */
-    struct gw_timer idle;  /* where the answer is no stream, which has its own */
+    bool is_sending;
+    bool has_ended;       /* our side of the call is closed */
+    struct gw_timer idle; /* where the answer is no stream, which has its own */
 };
 
 static void refuse(const struct gw_request_stream *s, const struct gw_failure *failure)
@@ -17,40 +17,69 @@ static void refuse(const struct gw_request_stream *s, const struct gw_failure *f
     gw_exchange_give_up(s->exchange, failure->http_status, failure->code, failure->message);
 }
 
-/* Cuts and translates the next message: 1, 0 where none is left, or -1: refused. */
-static int next_message(struct gw_request_stream *s)
+enum next { NEXT_MESSAGE, NEXT_END, NEXT_NOT_YET, NEXT_REFUSED };
+
+static enum next translate(struct gw_request_stream *s, struct gw_slice text)
 {
-    gw_pool *pool = &s->exchange->req->pool;
-    struct gw_slice text;
-    struct gw_error error;
     struct gw_failure failure;
-    int rc = gw_json_split_next(&s->split, &s->body, &text, &error);
-    if (rc == GW_JSON_SPLIT_MORE)
-        rc = gw_json_split_end(&s->split, &text, &error);
-    if (rc == GW_JSON_SPLIT_MORE)
-        return 0;
-    if (rc < 0) {
-        gw_route_split_failure(&s->source, &error, pool, &failure);
-        refuse(s, &failure);
-        return -1;
-    }
     gw_pool scratch; /* of one message: the request's would grow with each */
     h2o_mem_init_pool(&scratch);
-    rc = gw_route_translate_message(&s->source, &s->split, text, &scratch, &s->message, &failure);
+    int rc =
+        gw_route_translate_message(&s->source, &s->split, text, &scratch, &s->message, &failure);
     if (rc != 0)
         refuse(s, &failure);
     h2o_mem_clear_pool(&scratch);
-    return rc == 0 ? 1 : -1;
+    return rc == 0 ? NEXT_MESSAGE : NEXT_REFUSED;
+}
+
+/* Cuts the next message out of the body and translates it. */
+static enum next take_next(struct gw_request_stream *s)
+{
+    struct gw_request_body *body = s->exchange->body;
+    struct gw_slice text, left = body->bytes;
+    struct gw_error error;
+    int rc = gw_json_split_next(&s->split, &left, &text, &error);
+    size_t taken = body->bytes.len - left.len;
+    if (rc == GW_JSON_SPLIT_MORE && body->is_complete)
+        rc = gw_json_split_end(&s->split, &text, &error);
+    else if (rc == GW_JSON_SPLIT_MORE)
+        gw_request_body_consume(body, taken);
+    if (rc == GW_JSON_SPLIT_MORE)
+        return body->is_complete ? NEXT_END : NEXT_NOT_YET;
+    if (rc < 0) {
+        struct gw_failure failure;
+        gw_route_split_failure(&s->source, &error, &s->exchange->req->pool, &failure);
+        refuse(s, &failure);
+        return NEXT_REFUSED;
+    }
+    enum next next = translate(s, text);
+    if (next == NEXT_MESSAGE)
+        gw_request_body_consume(body, taken);
+    return next;
 }
 
 static void send_next(struct gw_request_stream *s)
 {
-    int rc = next_message(s);
-    if (rc < 0)
-        return;
-    s->ended = rc == 0;
-    gw_call_send(s->exchange->call, s->ended ? GW_SLICE("") : gw_buf_slice(&s->message),
-                 s->ended ? GW_SEND_END : GW_SEND_MORE);
+    switch (take_next(s)) {
+    case NEXT_MESSAGE:
+        s->is_sending = true;
+        gw_call_send(s->exchange->call, gw_buf_slice(&s->message), GW_SEND_MORE);
+        break;
+    case NEXT_END:
+        s->has_ended = true;
+        gw_call_send(s->exchange->call, GW_SLICE(""), GW_SEND_END);
+        break;
+    case NEXT_NOT_YET:
+    case NEXT_REFUSED:
+        break;
+    }
+}
+
+static void on_body(void *arg)
+{
+    struct gw_request_stream *s = arg;
+    if (s->exchange->call != NULL && !s->is_sending && !s->has_ended)
+        send_next(s);
 }
 
 static void on_idle(struct gw_timer *timer)
@@ -71,7 +100,7 @@ static void moved(struct gw_request_stream *s)
                            worker->frontend->config->limits.stream_idle_timeout_ms);
 }
 
-void gw_request_stream_create(struct gw_exchange *x, const struct gw_message_source *source)
+void gw_request_stream_begin(struct gw_exchange *x, const struct gw_message_source *source)
 {
     struct gw_request_stream *s = h2o_mem_alloc_pool(&x->req->pool, sizeof(*s));
     *s = (struct gw_request_stream){
@@ -83,12 +112,8 @@ void gw_request_stream_create(struct gw_exchange *x, const struct gw_message_sou
     gw_json_split_init(&s->split, source->form,
                        x->worker->frontend->config->limits.request_body_bytes);
     x->request_stream = s;
-}
-
-void gw_request_stream_begin(struct gw_request_stream *s, struct gw_slice body)
-{
-    s->body = body;
     moved(s);
+    gw_request_body_read(x->body, on_body, s);
     send_next(s);
 }
 
@@ -96,8 +121,9 @@ void gw_request_stream_on_sent(void *arg)
 {
     const struct gw_exchange *x = arg;
     struct gw_request_stream *s = x->request_stream;
-    if (s == NULL || s->ended)
+    if (s == NULL || s->has_ended)
         return;
+    s->is_sending = false;
     moved(s);
     send_next(s);
 }
@@ -106,6 +132,7 @@ void gw_request_stream_dispose(struct gw_request_stream *s)
 {
     if (s == NULL)
         return;
+    gw_request_body_read(s->exchange->body, NULL, NULL);
     gw_timer_stop(s->exchange->worker->loop, &s->idle);
     gw_json_split_dispose(&s->split);
     gw_buf_dispose(&s->message);

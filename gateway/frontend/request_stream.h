@@ -5,10 +5,9 @@
 
 #include "frontend/exchange_internal.h"
 
-/* Makes x->request_stream, in the request's pool. */
-void gw_request_stream_create(struct gw_exchange *x, const struct gw_message_source *source);
-/* x->call has been started. `body` is the whole body, and stays until the end of the request. */
-void gw_request_stream_begin(struct gw_request_stream *stream, struct gw_slice body);
+/* Makes x->request_stream, in the request's pool, and begins to read x->body; x->call has been
+ * started. */
+void gw_request_stream_begin(struct gw_exchange *x, const struct gw_message_source *source);
 /* The on_sent of calls; `arg` is their exchange, which need not have a request stream. */
 void gw_request_stream_on_sent(void *arg);
 /* With the request. NULL is allowed. */

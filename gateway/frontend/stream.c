@@ -106,7 +106,9 @@ static void write_on(struct gw_stream *s)
     if (!s->started)
         start(s);
     s->piece = s->unwritten.len < PIECE_MAX ? s->unwritten.len : PIECE_MAX;
-    s->finished = s->ended && s->piece == s->unwritten.len && s->waiting.len == 0;
+    /* What breaks off does so behind its last piece, lest that be lost on HTTP/2. */
+    s->finished = s->ended && s->piece == s->unwritten.len && s->waiting.len == 0 &&
+                  !(s->breaks && s->piece > 0);
     s->writing = true;
     s->wrote_ms = now_ms(s);
     h2o_iovec_t piece = h2o_iovec_init(s->unwritten.base, s->piece);
@@ -277,7 +279,7 @@ static void end_idle(struct gw_stream *s)
     if (s->exchange->call != NULL && !s->writing)
         gw_exchange_give_up_idle(s->exchange);
     else
-        shutdown(socket_of(s), SHUT_RDWR);
+        gw_connection_break_off(s->exchange->req);
 }
 
 /* Looks again after a part of the limit, so that a reader that has stopped is found soon behind it.

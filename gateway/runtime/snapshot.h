@@ -52,6 +52,7 @@ struct gw_translate_request {
     struct gw_slice query;        /* raw, without '?' */
     struct gw_slice content_type; /* the header's value; empty: none */
     struct gw_slice body;
+    bool body_goes_on; /* more of it is to come: only for a route that takes messages */
 };
 
 /* What the client is told when its request is not sent on. */

@@ -156,7 +156,8 @@ int gw_route_message_source(const struct gw_route_match *match,
     const struct gw_route *route = match->value;
     struct gw_slice type = media_type_of(request->content_type);
     bool is_lines = gw_slice_eq_nocase(type, GW_SLICE("application/x-ndjson"));
-    bool is_nothing = request->content_type.len == 0 && request->body.len == 0;
+    bool is_nothing =
+        request->content_type.len == 0 && request->body.len == 0 && !request->body_goes_on;
     if (!is_lines && !is_nothing && !is_json(type))
         return fail_content_type(route, request->content_type,
                                  "application/x-ndjson or application/json", pool, ret_failure);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/clock.h"
 #include "base/random.h"
 
 /* Addresses of a host name that one attempt goes through. */
@@ -16,6 +17,7 @@ struct connection {
     struct gw_endpoint *endpoint;
     struct gw_grpc_client *client; /* NULL: the name is being looked up */
     struct gw_resolve *resolve;
+    struct gw_timer resolve_timeout;
     struct gw_timer idle;
     uint64_t ready_ms, last_used_ms;
     bool was_ready, draining;
@@ -107,6 +109,7 @@ static void connection_free(struct connection *c)
     struct gw_endpoint *endpoint = c->endpoint;
     if (c->resolve != NULL)
         gw_resolve_cancel(c->resolve);
+    gw_timer_stop(endpoint->options.loop, &c->resolve_timeout);
     gw_timer_stop(endpoint->options.loop, &c->idle);
     if (c->was_ready)
         gw_gauge_add(endpoint->options.shard, endpoint->options.metrics->connections, -1);
@@ -242,6 +245,7 @@ static void on_resolved(void *arg, const char *error, const struct addrinfo *add
 {
     struct connection *c = arg;
     c->resolve = NULL;
+    gw_timer_stop(c->endpoint->options.loop, &c->resolve_timeout);
     for (const struct addrinfo *a = addresses; a != NULL && c->address_count < ADDRESSES_MAX;
          a = a->ai_next) {
         memcpy(&c->addresses[c->address_count], a->ai_addr, a->ai_addrlen);
@@ -250,6 +254,13 @@ static void on_resolved(void *arg, const char *error, const struct addrinfo *add
     if (c->address_count == 0)
         note_error(c->endpoint, error != NULL ? error : "the name has no address", 503);
     connect_next_address(c);
+}
+
+static void on_resolve_timeout(struct gw_timer *timer)
+{
+    struct connection *c = H2O_STRUCT_FROM_MEMBER(struct connection, resolve_timeout, timer);
+    note_error(c->endpoint, "looking up the host name timed out", 503);
+    attempt_failed(c);
 }
 
 static bool parse_numeric(struct connection *c, const struct gw_config_endpoint *config)
@@ -292,6 +303,7 @@ static void open_connection(struct gw_endpoint *endpoint)
     const struct gw_config_endpoint *config = endpoint->options.config;
     struct connection *c = gw_alloc(sizeof(*c));
     c->endpoint = endpoint;
+    c->resolve_timeout.fn = on_resolve_timeout;
     c->idle.fn = on_idle;
     h2o_linklist_insert(&endpoint->connections, &c->link);
     endpoint->connection_count++;
@@ -303,6 +315,8 @@ static void open_connection(struct gw_endpoint *endpoint)
         int n = snprintf(port, sizeof(port), "%u", config->port);
         c->resolve = gw_resolve_start(endpoint->options.loop, config->host,
                                       gw_slice(port, (size_t)n), on_resolved, c);
+        gw_timer_start(endpoint->options.loop, &c->resolve_timeout,
+                       gw_clock_ms() + endpoint->options.pool->connect_timeout_ms);
     }
 }
 

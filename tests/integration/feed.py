@@ -85,10 +85,3 @@ class FeedServer:
 def resident_bytes(pid):
     with open(f"/proc/{pid}/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
-
-
-def expect_growth(t, growth, limit):
-    """Under a sanitizer what was freed stays for a while, and memory says nothing."""
-    with open(t.sluice, "rb") as file:
-        sanitized = b"__asan_init" in file.read()
-    harness.expect(sanitized or growth < limit, f"the gateway grew by {growth} bytes")

@@ -479,7 +479,7 @@ def test_a_slow_reader_holds_the_backend_back(t):
         stream.read(1000000)
         harness.wait_for("more to come", lambda: server.counters().sent > sent)
         growth = feed.resident_bytes(gateway.pid) - before
-        feed.expect_growth(t, growth, 1 << 20)
+        expect(growth < (1 << 20) + t.memory_slack, f"the gateway grew by {growth} bytes for one reader")
         already = server.counters().sent
         stream.close()
         harness.wait_for("the cancel", lambda: server.counters().open == 0)
@@ -514,7 +514,7 @@ def test_a_thousand_slow_readers(t):
             expect(reader.recv(1024), "bytes")
         time.sleep(0.3)
     growth = (feed.resident_bytes(gateway.pid) - before) / 1000
-    feed.expect_growth(t, growth, 1 << 20)
+    expect(growth < 1 << 20, f"the gateway grew by {growth} bytes for each reader")
     begin = time.monotonic()
     expect_equal(len(watch(gateway, path="/v1/feeds/b?count=100").rest()), 100, "items of a good reader")
     expect_within(time.monotonic() - begin, 0, 1, "seconds of a good reader")
@@ -550,4 +550,4 @@ def test_a_huge_stream(t):
         received += piece.count(b"\n")
     expect_equal(received, 1000000, "lines")
     growth = feed.resident_bytes(gateway.pid) - before
-    feed.expect_growth(t, growth, 3 << 20)
+    expect(growth < (3 << 20) + t.memory_slack, f"the gateway grew by {growth} bytes over 60 MB")

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dlfcn.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -328,6 +329,49 @@ static void another_thread_may_stop_the_loop(void **state)
     pthread_join(thread, NULL);
 }
 
+static void *run(void *arg)
+{
+    gw_loop_run(arg);
+    return NULL;
+}
+
+static struct gw_loop *elsewhere;
+
+static void on_last_message(struct gw_message *message)
+{
+    (void)message;
+    gw_loop_stop(elsewhere);
+}
+
+static void use_a_socket_buffer(void)
+{
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    h2o_socket_t *sock = h2o_evloop_socket_create(gw_loop_h2o(loop), fds[0], 0);
+    h2o_buffer_reserve(&sock->input, 1);
+    h2o_socket_close(sock);
+    close(fds[1]);
+    gw_loop_turn(loop, 0);
+}
+
+static void a_loop_shares_no_memory_with_the_thread_that_made_it(void **state)
+{
+    (void)state;
+    use_a_socket_buffer(); /* libh2o keeps it for this thread */
+    assert_true(h2o_socket_buffer_prototype.allocator.cnt > 0);
+    char *kept = (char *)h2o_socket_buffer_prototype.allocator._link + sizeof(void *);
+    memset(kept, 'k', 64);
+    elsewhere = gw_loop_create();
+    struct gw_message last = {.fn = on_last_message};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, run, elsewhere), 0);
+    gw_loop_post(elsewhere, &last); /* something is read into a buffer */
+    pthread_join(thread, NULL);
+    for (int i = 0; i < 64; i++)
+        assert_int_equal(kept[i], 'k');
+    gw_loop_destroy(elsewhere);
+}
+
 static uint64_t now_in_callback_ms;
 
 static void on_pipe(h2o_socket_t *sock, const char *error)
@@ -451,6 +495,72 @@ static void a_name_that_cannot_be_is_an_error(void **state)
     assert_non_null(resolve_error);
 }
 
+/* Takes the place of libc's also for libh2o: looking up NAME.hangs takes until it may end. */
+static int may_end, begun;
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **ret_list)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (strstr(name, ".hangs") == NULL)
+        return real(name, service, hints, ret_list);
+    __atomic_add_fetch(&begun, 1, __ATOMIC_SEQ_CST);
+    while (!__atomic_load_n(&may_end, __ATOMIC_SEQ_CST))
+        usleep(1000);
+    return real("127.0.0.1", service, hints, ret_list);
+}
+
+static void let_lookups_hang(void)
+{
+    __atomic_store_n(&may_end, 0, __ATOMIC_SEQ_CST);
+    begun = 0;
+}
+
+static void let_lookups_end(void)
+{
+    __atomic_store_n(&may_end, 1, __ATOMIC_SEQ_CST);
+}
+
+static void wait_until_begun(int lookups)
+{
+    for (int i = 0; i < 2000 && __atomic_load_n(&begun, __ATOMIC_SEQ_CST) < lookups; i++)
+        usleep(1000);
+    assert_int_equal(__atomic_load_n(&begun, __ATOMIC_SEQ_CST), lookups);
+}
+
+static void names_that_hang_hold_up_no_other(void **state)
+{
+    (void)state;
+    ran[0] = '\0';
+    let_lookups_hang();
+    gw_resolve_start(loop, GW_SLICE("a.hangs"), GW_SLICE("1"), on_resolved, &resolved_port);
+    wait_until_begun(1);
+    gw_resolve_start(loop, GW_SLICE("b.hangs"), GW_SLICE("1"), on_resolved, &resolved_port);
+    wait_until_begun(2);
+    gw_resolve_start(loop, GW_SLICE("localhost"), GW_SLICE("2"), on_resolved, &resolved_port);
+    turn_until_ran(1);
+    assert_int_equal(resolved_port, 2);
+    let_lookups_end();
+    turn_until_ran(3);
+}
+
+static void a_lookup_that_was_cancelled_is_taken_up_by_the_next(void **state)
+{
+    (void)state;
+    ran[0] = '\0';
+    resolved_port = 0;
+    let_lookups_hang();
+    for (int i = 0; i < 40; i++)
+        gw_resolve_cancel(gw_resolve_start(loop, GW_SLICE("c.hangs"), GW_SLICE("3"), on_resolved,
+                                           &resolved_port));
+    gw_resolve_start(loop, GW_SLICE("c.hangs"), GW_SLICE("3"), on_resolved, &resolved_port);
+    gw_resolve_start(loop, GW_SLICE("c.hangs"), GW_SLICE("4"), on_resolved, &resolved_port);
+    let_lookups_end();
+    turn_until_ran(2);
+    assert_int_equal(begun, 2);
+}
+
 static void a_cancelled_lookup_says_nothing(void **state)
 {
     (void)state;
@@ -484,11 +594,14 @@ int main(void)
         TEST(a_task_may_cancel_those_behind_it),
         TEST(messages_of_another_thread_arrive_in_order),
         TEST(another_thread_may_stop_the_loop),
+        TEST(a_loop_shares_no_memory_with_the_thread_that_made_it),
         TEST(the_time_is_that_of_the_callbacks_and_not_of_the_wait_before),
         TEST(a_write_in_a_task_is_completed_without_waiting),
         TEST(a_turn_waits_no_longer_than_told),
         TEST(localhost_is_resolved),
         TEST(a_name_that_cannot_be_is_an_error),
+        TEST(names_that_hang_hold_up_no_other),
+        TEST(a_lookup_that_was_cancelled_is_taken_up_by_the_next),
         TEST(a_cancelled_lookup_says_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
