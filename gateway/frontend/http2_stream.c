@@ -124,10 +124,11 @@ static void pseudo_header(struct gw_http2_stream *stream, struct gw_slice name,
 /* Crumbs become one header (RFC 9113 section 8.2.3). */
 static void add_cookie(struct gw_http2_stream *stream, struct gw_slice value)
 {
-    struct gw_slice *cookie = &stream->request.cookie;
-    *cookie = cookie->len == 0 ? gw_pool_dup(&stream->req.pool, value)
-                               : gw_pool_printf(&stream->req.pool, "%.*s; %.*s",
-                                                GW_SLICE_ARG(*cookie), GW_SLICE_ARG(value));
+    struct gw_buf *cookie = &stream->request.cookie;
+    cookie->pool = &stream->req.pool;
+    if (cookie->len > 0)
+        gw_buf_append(cookie, GW_SLICE("; "));
+    gw_buf_append(cookie, value);
 }
 
 /* As libh2o's HTTP/1.1, which keeps what concerns the connection and the framing to itself. */

@@ -16,7 +16,8 @@ struct gw_http2_stream {
         struct gw_request_fault fault;
         struct gw_request_body body;
         size_t header_count, header_bytes; /* as SETTINGS_MAX_HEADER_LIST_SIZE counts */
-        struct gw_slice host, cookie;
+        struct gw_slice host;
+        struct gw_buf cookie;
         bool is_at_handler, has_ended;
     } request;
     struct {
