@@ -375,7 +375,8 @@ def test_http_1_0_clients_that_leave_behind_a_byte_too_many(t):
         while context.is_active():
             time.sleep(0.05)
 
-    gateway = gateway_of(t, endless)
+    overwrite_what_is_freed = {"MALLOC_PERTURB_": "165", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
+    gateway = gateway_of(t, endless, env=overwrite_what_is_freed)
     clients = [gateway.client() for _ in range(4)]
     for client in clients:
         client.send(f"GET /v1/feeds/news HTTP/1.0\r\nHost: x\r\nAccept: {SSE}\r\n\r\n".encode())
