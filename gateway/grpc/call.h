@@ -4,9 +4,9 @@
  * not asked for: an answer that nobody asks for stays in the flow-control window, and so holds the
  * peer back.
  *
- *     start -> on_headers? -> on_message* -> on_end     (and on_sent, whenever a message has gone
- * out)
+ *     start -> on_headers? -> on_message* -> on_end
  *
+ * and on_sent whenever a message has gone out.
  * on_end comes exactly once, unless the maker cancels first; after either, the call is gone. A
  * status that the peer sent comes after its last message, so it waits for messages that were not
  * asked for; every other end comes at once. No callback runs from within a function that starts,
