@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../read_file.h"
 #include "base/clock.h"
 #include "google/rpc/error_details.pb-c.h"
 #include "grpc/health.h"
@@ -372,21 +373,6 @@ static int listen_on_loopback(unsigned *ret_port)
     return fd;
 }
 
-static struct gw_buf read_file(const char *path)
-{
-    struct gw_buf bytes = GW_BUF_HEAP;
-    FILE *f = fopen(path, "rb");
-    if (f == NULL) {
-        perror(path);
-        exit(1);
-    }
-    size_t n;
-    while ((n = fread(gw_buf_reserve(&bytes, 65536), 1, 65536, f)) > 0)
-        bytes.len += n;
-    fclose(f);
-    return bytes;
-}
-
 static void set_option(struct gw_server_limits *limits, const char *option)
 {
     const char *value = strchr(option, '=');
@@ -422,7 +408,7 @@ int main(int argc, char **argv)
         gw_grpc_server_add(server, &methods[i]);
     gw_service_add(server, &user__v1__user_service__descriptor, user_methods, NULL);
     health = gw_health_create(server);
-    struct gw_buf descriptors = read_file(argv[1]);
+    struct gw_buf descriptors = test_read_file(argv[1]);
     struct gw_error error;
     struct gw_reflection *reflection =
         gw_reflection_create(server, gw_buf_slice(&descriptors), listed, &error);
