@@ -258,7 +258,7 @@ void gw_connection_sweep(struct gw_worker *worker)
     }
 }
 
-static bool has_sent(h2o_socket_t *sock)
+bool gw_connection_has_input(h2o_socket_t *sock)
 {
     struct pollfd p = {.fd = h2o_socket_get_fd(sock), .events = POLLIN};
     return sock->input->size > 0 || poll(&p, 1, 0) == 1;
@@ -269,7 +269,7 @@ void gw_connection_close_awaiting(struct gw_worker *worker, bool all)
     h2o_linklist_t *link = worker->awaiting.next, *next;
     for (; link != &worker->awaiting; link = next) {
         next = link->next;
-        if (all || !has_sent(awaiting_of(link)->sock))
+        if (all || !gw_connection_has_input(awaiting_of(link)->sock))
             h2o_socket_close(awaiting_of(link)->sock);
     }
 }

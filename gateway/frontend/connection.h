@@ -38,6 +38,9 @@ void gw_connection_sweep(struct gw_worker *worker);
  * clients see an idle connection end, as it may at any time. */
 void gw_connection_close_awaiting(struct gw_worker *worker, bool all);
 
+/* Whether the client has sent what was not looked at yet, be it its end. */
+bool gw_connection_has_input(h2o_socket_t *sock);
+
 /* What is wrong with the head of a request that has just reached its handler. */
 struct gw_request_fault gw_connection_fault(struct gw_connection *connection, h2o_req_t *req);
 /* The answer to the request under way goes out before all of the request is in. When libh2o closes

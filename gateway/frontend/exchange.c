@@ -159,21 +159,24 @@ void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type
     h2o_req_t *req = x->req;
     static h2o_iovec_t request_id = {(char *)"x-request-id", 12},
                        trace_id = {(char *)"x-trace-id", 10}, span_id = {(char *)"x-span-id", 9};
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type.base,
-                   content_type.len);
     const struct {
         h2o_iovec_t *name;
+        const char *shown_name; /* NULL: as it is */
         struct gw_slice value;
     } own[] = {
-        {&request_id, x->headers.request_id},
-        {&trace_id, x->headers.trace.x_trace_id},
-        {&span_id, gw_slice_str(x->headers.trace.span_id)},
+        {&H2O_TOKEN_SERVER->buf, "Server", GW_SLICE("sluice")},
+        {&H2O_TOKEN_CONTENT_TYPE->buf, NULL, content_type},
+        {&request_id, NULL, x->headers.request_id},
+        {&trace_id, NULL, x->headers.trace.x_trace_id},
+        {&span_id, NULL, gw_slice_str(x->headers.trace.span_id)},
     };
-    h2o_vector_reserve(&req->pool, &req->res.headers, req->res.headers.size + 3);
-    for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
+    const size_t count = sizeof(own) / sizeof(*own);
+    h2o_vector_reserve(&req->pool, &req->res.headers, req->res.headers.size + count);
+    for (size_t i = 0; i < count; i++) {
         if (own[i].value.len > 0)
-            req->res.headers.entries[req->res.headers.size++] = (h2o_header_t){
-                own[i].name, NULL, h2o_iovec_init(own[i].value.base, own[i].value.len)};
+            req->res.headers.entries[req->res.headers.size++] =
+                (h2o_header_t){own[i].name, own[i].shown_name,
+                               h2o_iovec_init(own[i].value.base, own[i].value.len)};
     }
 }
 
