@@ -361,6 +361,17 @@ static void deliver(struct gw_client_call *call)
         give_back_window(call);
 }
 
+void gw_client_call_lose(struct gw_client_call *call, int status, int http_status,
+                         const char *message)
+{
+    if (call->held == NULL || call->calling) {
+        gw_client_call_fail(call, status, http_status, message);
+        return;
+    }
+    call->requested = GW_REQUEST_ALL;
+    deliver(call);
+}
+
 static void request(struct gw_call *super, uint32_t count)
 {
     struct gw_client_call *call = (struct gw_client_call *)super;
@@ -465,7 +476,7 @@ static struct gw_call_result result_of_reset(const struct gw_client_call *call, 
         return (struct gw_call_result){
             .status = GW_UNAVAILABLE,
             .message = GW_SLICE("the peer refused the stream"),
-            .unprocessed = true,
+            .unprocessed = !call->headers_seen,
             .http_status = 503,
         };
     case NGHTTP2_CANCEL:
