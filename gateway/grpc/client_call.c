@@ -197,6 +197,7 @@ static bool is_literal(const struct gw_metadatum *m)
 
 #define TIMEOUT_MAX 16
 
+/* What stands in fill_own_fields, and grpc-timeout, with what HPACK adds. */
 #define FIXED_BYTES 256
 
 /* Of all fields, however they are coded. */
