@@ -241,11 +241,26 @@ def test_cookie_crumbs_become_one_header(t):
 
 
 def test_trailers_of_a_request_are_passed_over(t):
-    gateway, _ = start(t, CreateUser=lambda request, _: t.protos.new("user.v1.CreateUserResponse"))
+    seen = []
+
+    def create(_, context):
+        seen.append(dict((one.key, one.value) for one in context.invocation_metadata()))
+        return t.protos.new("user.v1.CreateUserResponse")
+
+    gateway, _ = start(t, CreateUser=create)
     with h2.Client(gateway.port) as client:
-        stream = json_post(client, BODY, end=False)
-        client.send(h2.HEADERS, h2.END_HEADERS | h2.END_STREAM, stream, h2.hpack([("x-checksum", "1")]))
-        expect_equal(client.answer(stream).status, 200)
+        for at_once in True, False:
+            more = [("content-type", "application/json")]
+            stream, data = client.request_frames("/v1/users", "POST", more, BODY.encode(), end=False)
+            trailers = h2.hpack([("authorization", "me"), ("x-request-id", "theirs"), ("content-type", "text/plain")])
+            if not at_once:
+                client.send_raw(data)
+                client.settle()
+                data = b""
+            client.send_raw(data + h2.frame(h2.HEADERS, h2.END_HEADERS | h2.END_STREAM, stream, trailers))
+            expect_equal(client.answer(stream).status, 200)
+            expect("authorization" not in seen[-1], seen[-1])
+            expect(seen[-1]["x-request-id"] != "theirs", seen[-1])
 
 
 def test_a_request_cancelled_in_the_same_read_reaches_no_backend(t):
