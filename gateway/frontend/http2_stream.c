@@ -157,7 +157,7 @@ void gw_http2_stream_header(struct gw_http2_stream *stream, struct gw_slice name
         gw_http2_over_limit(stream->session, GW_LIMIT_HEADERS, NGHTTP2_ENHANCE_YOUR_CALM);
         return;
     }
-    if (stream->request.is_at_handler)
+    if (stream->request.has_headers)
         return; /* trailers, of which nobody makes use */
     if (stream->request.header_bytes > limits->header_bytes)
         fault(stream, 431, "the request's headers are too large");
@@ -190,6 +190,7 @@ static void tell_later(struct gw_http2_stream *stream)
 void gw_http2_stream_headers_end(struct gw_http2_stream *stream)
 {
     h2o_req_t *req = &stream->req;
+    stream->request.has_headers = true;
     req->version = 0x200;
     req->input.scheme =
         stream->session->sock->ssl != NULL ? &H2O_URL_SCHEME_HTTPS : &H2O_URL_SCHEME_HTTP;
@@ -469,6 +470,12 @@ void gw_http2_stream_answered(struct gw_http2_stream *stream)
         return; /* nghttp2 closes the stream */
     dispose_request(stream);
     if (stream->session->draining)
+        gw_http2_stream_drain(stream);
+}
+
+void gw_http2_stream_drain(struct gw_http2_stream *stream)
+{
+    if (stream->is_disposed)
         gw_http2_stream_reset(stream, NGHTTP2_NO_ERROR);
 }
 
