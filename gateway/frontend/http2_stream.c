@@ -408,13 +408,16 @@ static void send_answer(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, 
     if (begins)
         stream->response.is_bodiless = is_bodiless(req);
     keep_bufs(stream, bufs, count);
-    if (state == H2O_SEND_STATE_ERROR)
+    /* libh2o's file handler has no end where a file shrinks while it is sent. */
+    bool is_stuck = !begins && !stream->response.is_bodiless &&
+                    state == H2O_SEND_STATE_IN_PROGRESS && stream->response.buf_count == 0;
+    if (state == H2O_SEND_STATE_ERROR || is_stuck)
         gw_http2_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
     else if (begins)
         submit_headers(stream);
     else
         nghttp2_session_resume_data(stream->session->nghttp2, stream->id);
-    if (stream->response.buf_count == 0)
+    if (stream->response.buf_count == 0 && !is_stuck)
         await_next(stream);
     gw_http2_flush_later(stream->session);
 }
