@@ -13,6 +13,7 @@
 #include "runtime/snapshot.h"
 #include "upstream/upstream.h"
 
+struct gw_files;
 struct gw_http2;
 struct gw_worker;
 
@@ -27,7 +28,8 @@ struct gw_frontend {
     struct gw_access_log *access_log; /* NULL: off */
     struct gw_strmap header_kinds;    /* see request_headers.c */
     h2o_globalconf_t h2o;
-    int *listen_fds; /* as config->listeners */
+    struct gw_files *files; /* NULL: no route leads to files */
+    int *listen_fds;        /* as config->listeners */
     struct gw_worker *workers;
     uint32_t worker_count;
     pthread_barrier_t started; /* of the workers, which then accept, and the control thread */
