@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "frontend/http2.h"
@@ -25,6 +26,7 @@ static void release(struct gw_connection *connection)
 static void end_linger(struct gw_connection *connection)
 {
     gw_timer_stop(connection->worker->loop, &connection->linger);
+    h2o_linklist_unlink(&connection->linger_link);
     h2o_socket_close(connection->sock);
     release(connection);
 }
@@ -50,6 +52,10 @@ static void on_close(void *data)
     gw_task_cancel(loop, &connection->http1.next);
     if (h2o_linklist_is_linked(&connection->awaiting_link))
         h2o_linklist_unlink(&connection->awaiting_link);
+    if (connection->worker->ending && connection->linger_fd >= 0) {
+        close(connection->linger_fd);
+        connection->linger_fd = -1;
+    }
     if (connection->linger_fd < 0) {
         release(connection);
         return;
@@ -58,6 +64,7 @@ static void on_close(void *data)
     connection->sock = h2o_evloop_socket_create(gw_loop_h2o(loop), connection->linger_fd, 0);
     connection->sock->data = connection;
     h2o_socket_read_start(connection->sock, on_linger_read);
+    h2o_linklist_insert(&connection->worker->lingering, &connection->linger_link);
     connection->linger.fn = on_linger_end;
     gw_timer_start(loop, &connection->linger, gw_loop_now_ms(loop) + LINGER_MS);
 }
@@ -272,4 +279,11 @@ void gw_connection_close_awaiting(struct gw_worker *worker, bool all)
         if (all || !gw_connection_has_input(awaiting_of(link)->sock))
             h2o_socket_close(awaiting_of(link)->sock);
     }
+}
+
+void gw_connection_close_lingering(struct gw_worker *worker)
+{
+    while (!h2o_linklist_is_empty(&worker->lingering))
+        end_linger(
+            H2O_STRUCT_FROM_MEMBER(struct gw_connection, linger_link, worker->lingering.next));
 }

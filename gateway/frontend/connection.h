@@ -15,6 +15,7 @@ struct gw_connection {
     h2o_linklist_t awaiting_link; /* of worker->awaiting, until the first request head is in */
     uint64_t head_expires_ms;     /* when that must be */
     int linger_fd;                /* -1, or the socket once more: see gw_connection_linger */
+    h2o_linklist_t linger_link;   /* of worker->lingering */
     struct gw_timer linger;
     size_t linger_bytes;
     size_t remote_length;
@@ -37,6 +38,8 @@ void gw_connection_sweep(struct gw_worker *worker);
 /* Ends connections that have sent no request yet: those that have sent nothing, or all. Their
  * clients see an idle connection end, as it may at any time. */
 void gw_connection_close_awaiting(struct gw_worker *worker, bool all);
+/* The worker ends: closes those that linger; others will not. */
+void gw_connection_close_lingering(struct gw_worker *worker);
 
 /* Whether the client has sent what was not looked at yet, be it its end. */
 bool gw_connection_has_input(h2o_socket_t *sock);

@@ -32,6 +32,7 @@ struct gw_exchange {
     struct gw_stream *stream;      /* the answer, of a method that streams it; else NULL */
     struct gw_request_stream *request_stream; /* the same of the request */
 
+    struct gw_task leave; /* the client was found to have left */
     bool watching;        /* the client's socket is ours to read */
     bool is_file;         /* libh2o's file handler answers */
     uint64_t sent_bytes;  /* of a file, when the sweep looked last */

@@ -51,11 +51,12 @@ struct gw_worker {
     struct gw_upstreams *upstreams;
     struct gw_access_log_writer *access_log; /* NULL: off */
     struct gw_listener *listeners;           /* as config->listeners */
-    h2o_linklist_t awaiting; /* connections whose first request head is not in, oldest first */
+    h2o_linklist_t awaiting;  /* connections whose first request head is not in, oldest first */
+    h2o_linklist_t lingering; /* connections that have ended but for gw_connection_linger */
     struct gw_http2 *http2;
     struct gw_timer sweep;
     uint32_t connection_count; /* atomic: whoever accepts reads all workers' */
-    bool draining;
+    bool draining, ending;     /* ending: the loop has stopped */
     uint64_t drain_deadline_ms, close_idle_ms;
     struct gw_message drain_message, end_message;
 };

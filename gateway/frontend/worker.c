@@ -80,10 +80,12 @@ static void on_drain(struct gw_message *message)
 
 static void close_all(struct gw_worker *worker)
 {
+    worker->ending = true;
     for (size_t i = 0; i < worker->frontend->config->listener_count; i++)
         gw_listener_close(&worker->listeners[i]);
     foreach_request(worker, close_any);
     gw_connection_close_awaiting(worker, true);
+    gw_connection_close_lingering(worker);
     gw_http2_close(worker->http2);
     /* libh2o sees the ends of the connections in the next turns; answers to what was under way fail
      * to be written. */
@@ -106,15 +108,13 @@ static void *run(void *arg)
     h2o_context_init(&worker->h2o, gw_loop_h2o(worker->loop), &frontend->h2o);
     h2o_socket_buffer_prototype.allocator.max = INPUT_BUFFERS_KEPT;
     h2o_linklist_init_anchor(&worker->awaiting);
+    h2o_linklist_init_anchor(&worker->lingering);
     worker->http2 = gw_http2_create(worker);
     if (frontend->access_log != NULL)
         worker->access_log =
             gw_access_log_writer_create(frontend->access_log, worker->loop, worker->shard);
     worker->upstreams =
         gw_upstreams_create(frontend->upstream_set, worker->loop, worker->shard, worker->index);
-    worker->listeners = gw_alloc(frontend->config->listener_count * sizeof(*worker->listeners));
-    for (size_t i = 0; i < frontend->config->listener_count; i++)
-        gw_listener_open(&worker->listeners[i], worker, frontend->listen_fds[i]);
     pthread_barrier_wait(&frontend->started);
     worker->sweep.fn = on_sweep;
     gw_timer_start(worker->loop, &worker->sweep, gw_loop_now_ms(worker->loop) + SWEEP_MS);
@@ -135,11 +135,21 @@ static void *run(void *arg)
     return NULL;
 }
 
-void gw_worker_start(struct gw_worker *worker)
+int gw_worker_start(struct gw_worker *worker, struct gw_error *error)
 {
+    struct gw_frontend *frontend = worker->frontend;
     worker->loop = gw_loop_create();
-    worker->shard = gw_metrics_shard(worker->frontend->metrics, worker->index);
-    pthread_create(&worker->thread, NULL, run, worker);
+    worker->shard = gw_metrics_shard(frontend->metrics, worker->index);
+    worker->listeners = gw_alloc(frontend->config->listener_count * sizeof(*worker->listeners));
+    for (size_t i = 0; i < frontend->config->listener_count; i++) {
+        if (gw_listener_open(&worker->listeners[i], worker, frontend->listen_fds[i], error) != 0)
+            return -1;
+    }
+    int failed = pthread_create(&worker->thread, NULL, run, worker);
+    if (failed != 0)
+        return gw_error_set(error, GW_UNAVAILABLE, GW_NO_POSITION, "cannot start a worker: %s",
+                            strerror(failed));
+    return 0;
 }
 
 void gw_worker_drain(struct gw_worker *worker, uint64_t timeout_ms)

@@ -207,6 +207,24 @@ def test_header_bomb(t):
     expect_equal(limit_count(gateway, "headers"), 5.0)
 
 
+def test_header_bombs_within_the_limits(t):
+    """Of headers whose values are put together: what is kept grows with their size, not with its square."""
+    gateway, _ = start(t)
+    more = [("content-type", "application/json")]
+    for name in "cookie", "x-forwarded-for", "traceparent", "tracestate":
+        with Beside(t, gateway, most_mib=48):
+            with h2.Client(gateway.port) as client:
+                client.settle()
+                table = h2.hpack([(name, "b" * 450)], indexed=True)
+                client.answer(client.request_with_block(h2.hpack(client.headers()) + table))
+                for _ in range(90):
+                    block = h2.hpack(client.headers("/v1/users", "POST", more)) + b"\xbe" * 95
+                    client.request_with_block(block, end=False)
+                client.settle()
+                expect_equal((client.goaway, client.closed), (None, False), name)
+    expect_equal(limit_count(gateway, "headers"), 0.0)
+
+
 def test_headers_over_the_limits_are_431(t):
     gateway, backend = start(t, "header_count: 20, header_bytes: 4KiB")
     with h2.Client(gateway.port) as client:
