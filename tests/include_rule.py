@@ -91,9 +91,10 @@ def third_party_error(header, part):
 
 
 def quoted_error(root, header, part, parts):
-    """What is wrong with an include of a header of our own."""
+    """What is wrong with an include of a header of our own. One that is generated has its script in its place."""
+    script = re.sub(r"\.h$", ".py", header)
     for base in SOURCE_FOLDERS:
-        if os.path.exists(os.path.join(root, base, header)):
+        if any(os.path.exists(os.path.join(root, base, name)) for name in (header, script)):
             other = part_of(base + "/" + header, parts)
             if other is None:
                 return '"%s" is in no folder of the table in gateway/README.md' % header

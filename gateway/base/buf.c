@@ -57,16 +57,34 @@ static const char escapes[256] = {
     ['\t'] = 't', ['"'] = '"',  ['\\'] = '\\',
 };
 
+/* Whether some of the eight bytes is a control character, '"', '\\' or not ASCII. */
+static bool any_special(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
+    uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
+    return ((word | (word - ones * 0x20) | (quote - ones) | (backslash - ones)) & high) != 0;
+}
+
+/* The first byte at or behind `i` that cannot stand in a JSON string as it is, or s.len. */
+static size_t skip_plain(struct gw_slice s, size_t i)
+{
+    for (uint64_t word; s.len - i >= sizeof(word); i += sizeof(word)) {
+        memcpy(&word, s.base + i, sizeof(word));
+        if (any_special(word))
+            break;
+    }
+    while (i < s.len && (unsigned char)s.base[i] >= 0x20 && (unsigned char)s.base[i] < 0x80 &&
+           s.base[i] != '"' && s.base[i] != '\\')
+        i++;
+    return i;
+}
+
 void gw_buf_append_json_string(struct gw_buf *b, struct gw_slice s)
 {
     gw_buf_append_byte(b, '"');
     size_t from = 0, i = 0;
-    while (i < s.len) {
+    while ((i = skip_plain(s, i)) < s.len) {
         unsigned char c = (unsigned char)s.base[i];
-        if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
-            i++;
-            continue;
-        }
         size_t step = c < 0x80 ? 1 : gw_utf8_step(gw_slice_from(s, i));
         if (c >= 0x80 && step != 0) {
             i += step;

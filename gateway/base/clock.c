@@ -1,6 +1,6 @@
 #include "base/clock.h"
 
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 uint64_t gw_clock_ns(void)
@@ -39,5 +39,8 @@ void gw_clock_format(char out[GW_TIMESTAMP_LENGTH + 1], int64_t wall_us)
         strftime(last_text, sizeof(last_text), "%Y-%m-%dT%H:%M:%S", &tm);
         last_second = second;
     }
-    snprintf(out, GW_TIMESTAMP_LENGTH + 1, "%.19s.%06uZ", last_text, (unsigned)micros);
+    memcpy(out, last_text, 19);
+    memcpy(out + 19, ".000000Z", 9);
+    for (char *digit = out + 25; micros > 0; micros /= 10)
+        *digit-- = (char)('0' + micros % 10);
 }

@@ -16,8 +16,7 @@ struct gw_exchange {
     struct gw_worker *worker;
     struct gw_connection *connection;
     const struct gw_route *route; /* NULL: none matched */
-    uint64_t began_ns, call_began_ns;
-    int64_t began_wall_us;
+    uint64_t began_ns;
     struct gw_request_headers headers;
 
     struct gw_call *call; /* NULL: not begun, or over */
@@ -28,7 +27,7 @@ struct gw_exchange {
     struct gw_error message_error; /* status is GW_OK: the message was translated */
 
     bool watching;        /* the client's socket is ours to read */
-    uint64_t answered_ns; /* 0: not yet */
+    uint64_t answered_ms; /* on the loop's clock; 0: not yet */
 };
 
 static const char *reason_of(int http_status)
@@ -89,7 +88,7 @@ static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
     gw_access_log_write(
         x->worker->access_log,
         &(struct gw_access_log_entry){
-            .time_us = x->began_wall_us,
+            .time_us = gw_clock_wall_us() - (int64_t)(duration_ns / 1000),
             .method = slice_of(x->req->input.method),
             .path = path_of(x->req),
             .route = x->route ? x->route->template : (struct gw_slice){0},
@@ -107,11 +106,11 @@ static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
         });
 }
 
-static void count_call(struct gw_exchange *x, int grpc_status)
+static void count_call(struct gw_exchange *x, int grpc_status, uint64_t now_ns)
 {
     x->grpc_status = grpc_status;
     gw_http_metrics_count_call(x->worker->frontend->http_metrics, x->worker->shard, x->route,
-                               grpc_status, gw_clock_ns() - x->call_began_ns);
+                               grpc_status, now_ns - x->began_ns);
 }
 
 static void on_dispose(void *arg)
@@ -119,7 +118,7 @@ static void on_dispose(void *arg)
     struct gw_exchange *x = arg;
     if (x->call != NULL) {
         gw_call_cancel(x->call);
-        count_call(x, GW_CANCELLED);
+        count_call(x, GW_CANCELLED, gw_clock_ns());
     }
     if (x->watching)
         h2o_socket_dont_read(x->req->conn->callbacks->get_socket(x->req->conn), 0);
@@ -142,7 +141,6 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->connection->http1.exchange = x;
     x->route = NULL;
     x->began_ns = gw_clock_ns();
-    x->began_wall_us = gw_clock_wall_us();
     x->call = NULL;
     x->report = (struct gw_call_report){0};
     x->grpc_status = -1;
@@ -150,7 +148,7 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->message_count = 0;
     x->message_error.status = GW_OK;
     x->watching = false;
-    x->answered_ns = 0;
+    x->answered_ms = 0;
     gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
                             gw_slice(x->connection->remote, x->connection->remote_length),
                             &x->headers);
@@ -186,7 +184,7 @@ static void answer(struct gw_exchange *x, int http_status)
 {
     static h2o_generator_t generator;
     h2o_req_t *req = x->req;
-    x->answered_ns = gw_clock_ns();
+    x->answered_ms = gw_loop_now_ms(x->worker->loop);
     req->res.status = http_status;
     req->res.reason = http_status == 200 ? "OK" : reason_of(http_status);
     req->res.content_length = x->json.len;
@@ -233,12 +231,12 @@ static void on_end(void *arg, const struct gw_call_result *result)
 {
     struct gw_exchange *x = arg;
     x->call = NULL;
-    count_call(x, result->status);
+    count_call(x, result->status, gw_clock_ns());
     gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
+    int http_status = result->http_status ? result->http_status : gw_status_to_http(result->status);
     if (result->status != GW_OK)
-        answer_error(x,
-                     result->http_status ? result->http_status : gw_status_to_http(result->status),
-                     result->status, result->message, result->details);
+        answer_error(x, http_status, http_status == 502 ? GW_INTERNAL : result->status,
+                     result->message, result->details);
     else if (x->message_count != 1)
         answer_error(x, 502, GW_INTERNAL,
                      x->message_count == 0
@@ -261,7 +259,6 @@ static const struct gw_call_callbacks call_callbacks = {
 static void start_call(struct gw_exchange *x, const struct gw_translation *translation)
 {
     struct gw_worker *worker = x->worker;
-    x->call_began_ns = gw_clock_ns();
     struct gw_call_params params = {
         .path = x->route->method->path,
         .metadata = x->headers.metadata,
@@ -290,7 +287,7 @@ static void abandon(struct gw_exchange *x)
         return;
     gw_call_cancel(x->call);
     x->call = NULL;
-    count_call(x, GW_CANCELLED);
+    count_call(x, GW_CANCELLED, gw_clock_ns());
     x->req->http1_is_persistent = 0;
     answer_error(x, 499, GW_CANCELLED, GW_SLICE("the client has left"), (struct gw_slice){0});
 }
@@ -424,20 +421,19 @@ void gw_exchange_register(h2o_hostconf_t *host)
 
 static int sweep_request(h2o_req_t *req, void *arg)
 {
-    uint64_t limit_ns = *(uint64_t *)arg;
+    uint64_t limit_ms = *(uint64_t *)arg;
     h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
     struct gw_exchange *x = gw_connection_of(req->conn)->http1.exchange;
     if (x == NULL)
         return 0;
-    if (x->answered_ns == 0 && has_left(sock))
+    if (x->answered_ms == 0 && has_left(sock))
         abandon(x);
-    else if (x->answered_ns != 0 && gw_clock_ns() - x->answered_ns > limit_ns)
+    else if (x->answered_ms != 0 && gw_loop_now_ms(x->worker->loop) - x->answered_ms > limit_ms)
         shutdown(h2o_socket_get_fd(sock), SHUT_RDWR);
     return 0;
 }
 
 void gw_exchange_sweep(h2o_context_t *context, uint64_t limit_ms)
 {
-    uint64_t limit_ns = limit_ms * 1000000;
-    context->globalconf->http1.callbacks.foreach_request(context, sweep_request, &limit_ns);
+    context->globalconf->http1.callbacks.foreach_request(context, sweep_request, &limit_ms);
 }

@@ -26,10 +26,20 @@ struct control {
     bool stopping;
 };
 
+static void close_listeners(struct gw_frontend *frontend)
+{
+    for (size_t i = 0; i < frontend->config->listener_count; i++) {
+        if (frontend->listen_fds[i] >= 0)
+            close(frontend->listen_fds[i]);
+        frontend->listen_fds[i] = -1;
+    }
+}
+
 static void drain_workers(struct gw_timer *timer)
 {
     struct control *control = H2O_STRUCT_FROM_MEMBER(struct control, drain_delay, timer);
     struct gw_frontend *frontend = &control->frontend;
+    close_listeners(frontend); /* the port closes when the workers have closed theirs */
     for (uint32_t i = 0; i < frontend->worker_count; i++)
         gw_worker_drain(&frontend->workers[i], frontend->config->drain.timeout_ms);
 }
@@ -135,10 +145,7 @@ static int open_frontend(struct gw_frontend *frontend, int *ret_admin_fd, struct
 
 static void close_frontend(struct gw_frontend *frontend)
 {
-    for (size_t i = 0; i < frontend->config->listener_count; i++) {
-        if (frontend->listen_fds[i] >= 0)
-            close(frontend->listen_fds[i]);
-    }
+    close_listeners(frontend);
     free(frontend->listen_fds);
     gw_access_log_close(frontend->access_log);
     gw_upstream_set_destroy(frontend->upstream_set);

@@ -101,14 +101,14 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
             if (gw_slice_starts_with(name, prefix)) {
                 name = gw_slice_from(name, prefix.len);
                 if (gw_metadata_is_allowed(name, value))
-                    items[count++] = (struct gw_metadatum){name, value};
+                    items[count++] = (struct gw_metadatum){name, value, GW_INDEX_NEVER};
             }
             continue;
         }
         switch (*kind) {
         case FORWARD:
             if (gw_metadata_is_allowed(name, value))
-                items[count++] = (struct gw_metadatum){name, value};
+                items[count++] = (struct gw_metadatum){name, value, GW_INDEX_NEVER};
             break;
         case TRACE:
             gw_trace_headers_take(&trace_headers, pool, name, value);
@@ -131,15 +131,17 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
 
     if (headers->request_id.len == 0)
         headers->request_id = new_request_id(pool);
-    items[count++] = (struct gw_metadatum){GW_SLICE("x-request-id"), headers->request_id};
+    items[count++] =
+        (struct gw_metadatum){GW_SLICE("x-request-id"), headers->request_id, GW_INDEX_NAME};
     items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-for"),
-                                           forwarded_for(pool, client_forwarded_for, remote_addr)};
+                                           forwarded_for(pool, client_forwarded_for, remote_addr),
+                                           GW_INDEX_NAME};
     struct gw_slice authority = gw_slice(req->input.authority.base, req->input.authority.len);
     if (authority.len > 0 && is_visible(authority))
-        items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-host"), authority};
-    items[count++] =
-        (struct gw_metadatum){GW_SLICE("x-forwarded-proto"),
-                              gw_slice(req->input.scheme->name.base, req->input.scheme->name.len)};
+        items[count++] =
+            (struct gw_metadatum){GW_SLICE("x-forwarded-host"), authority, GW_INDEX_NAME};
+    struct gw_slice scheme = gw_slice(req->input.scheme->name.base, req->input.scheme->name.len);
+    items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-proto"), scheme, GW_INDEX_FIELD};
 
     headers->trace.trace_id[0] = headers->trace.span_id[0] = '\0';
     headers->trace.x_trace_id = (struct gw_slice){0};
@@ -149,7 +151,7 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
                        config->tracing.sample);
         size_t n = gw_trace_inject(&headers->trace, config->tracing.propagate, pool, out);
         for (size_t i = 0; i < n; i++)
-            items[count++] = (struct gw_metadatum){out[i].name, out[i].value};
+            items[count++] = (struct gw_metadatum){out[i].name, out[i].value, GW_INDEX_NAME};
     }
     headers->metadata = (struct gw_metadata){items, count};
 }

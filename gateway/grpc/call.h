@@ -4,13 +4,14 @@
  * not asked for: an answer that nobody asks for stays in the flow-control window, and so holds the
  * peer back.
  *
- *     start -> on_headers? -> on_message* -> on_end        (and, whenever a send has gone out,
- * on_sent)
+ *     start -> on_headers? -> on_message* -> on_end     (and on_sent, whenever a message has gone
+ * out)
  *
- * on_end comes exactly once, unless the maker cancels first; after either, the call is gone. No
- * callback runs from within gw_call_start, _send, _request or _cancel. The same interface is served
- * by one connection (grpc/client.h) and by an upstream, which adds picking, fail-over and deadlines
- * (upstream/upstream.h). Worker-local. */
+ * on_end comes exactly once, unless the maker cancels first; after either, the call is gone. A
+ * status that the peer sent comes after its last message, so it waits for messages that were not
+ * asked for; every other end comes at once. No callback runs from within a function that starts,
+ * sends, requests or cancels. The same interface is served by one connection (grpc/client.h) and by
+ * an upstream, which adds picking, fail-over and deadlines (upstream/upstream.h). Worker-local. */
 #ifndef GW_GRPC_CALL_H
 #define GW_GRPC_CALL_H
 
@@ -38,13 +39,13 @@ struct gw_call_result {
 };
 
 struct gw_call_callbacks {
-    /* Initial metadata, once, before the first message; not for a trailers-only answer. Optional.
-     */
+    /* Initial metadata, once, before the first message; not for a trailers-only answer.
+     * Optional. */
     void (*on_headers)(void *arg, const struct gw_metadata *headers);
     /* One whole message, without its 5-byte prefix; valid during the call. Required. */
     void (*on_message)(void *arg, struct gw_slice message);
-    /* The message last sent has been taken over; another may be sent. Optional for unary requests.
-     */
+    /* The message last sent has been taken over; another may be sent. An empty one that only closes
+     * our side is not reported. Optional for unary requests. */
     void (*on_sent)(void *arg);
     /* Everything in `result` is valid during the call. Required. */
     void (*on_end)(void *arg, const struct gw_call_result *result);
@@ -54,9 +55,10 @@ struct gw_call_params {
     struct gw_slice path;      /* "/user.v1.UserService/GetUser" */
     struct gw_slice authority; /* filled by an upstream where empty */
     struct gw_slice scheme;    /* "http" where empty */
-    struct gw_metadata
-        metadata;         /* borrowed until on_end or cancel; allowed ones only (see metadata.h) */
-    uint64_t deadline_ms; /* on gw_clock_ms's clock; 0: none. Sent as grpc-timeout */
+    /* Allowed ones only (metadata.h), at most 64 KiB. This and the slices above are borrowed until
+     * on_end or cancel. */
+    struct gw_metadata metadata;
+    uint64_t deadline_ms;       /* on gw_clock_ms's clock; 0: none. Sent as grpc-timeout */
     uint64_t max_message_bytes; /* of one answer message; 0: 4 MiB */
     const struct gw_call_callbacks *callbacks;
     void *arg;

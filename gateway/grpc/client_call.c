@@ -1,7 +1,8 @@
+#include "grpc/client_internal.h"
+
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "grpc/client_internal.h"
 
 #define DEFAULT_MAX_MESSAGE (4 << 20)
 
@@ -32,7 +33,8 @@ static void free_if_unused(struct gw_client_call *call)
 {
     if (!call->ended || call->stream_open || call->calling)
         return;
-    TAILQ_REMOVE(call->stream_id < 0 ? &call->client->waiting : &call->client->open, call, link);
+    if (call->stream_id >= 0)
+        TAILQ_REMOVE(&call->client->open, call, link);
     gw_client_call_free(call);
 }
 
@@ -41,6 +43,8 @@ static void mark_ended(struct gw_client_call *call)
 {
     struct gw_grpc_client *client = call->client;
     call->ended = true;
+    if (call->stream_id < 0)
+        TAILQ_REMOVE(&client->waiting, call, link);
     gw_timer_stop(client->loop, &call->deadline);
     if (call->is_due)
         TAILQ_REMOVE(&client->due, call, due_link);
@@ -164,6 +168,14 @@ static nghttp2_nv field(struct gw_slice name, struct gw_slice value, uint8_t fla
     };
 }
 
+/* An entry brings its name into the table once; later fields of that name refer to it, and add
+ * none. */
+static uint8_t indexing_flag(const struct gw_grpc_client *client, enum gw_indexing indexing)
+{
+    bool adds = indexing == GW_INDEX_FIELD || (indexing == GW_INDEX_NAME && !client->names_indexed);
+    return adds ? NGHTTP2_NV_FLAG_NONE : NGHTTP2_NV_FLAG_NO_INDEX;
+}
+
 static size_t fill_own_fields(const struct gw_client_call *call, nghttp2_nv nv[OWN_FIELDS],
                               char timeout[16])
 {
@@ -181,7 +193,7 @@ static size_t fill_own_fields(const struct gw_client_call *call, nghttp2_nv nv[O
         uint64_t left = params->deadline_ms > now ? params->deadline_ms - now : 1;
         size_t length = gw_grpc_timeout_format(timeout, left);
         nv[n++] = field(GW_SLICE("grpc-timeout"), gw_slice(timeout, length),
-                        NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_INDEX);
+                        NGHTTP2_NV_FLAG_NO_COPY_NAME | indexing_flag(call->client, GW_INDEX_NAME));
     }
     return n;
 }
@@ -204,11 +216,10 @@ static int submit_request(struct gw_client_call *call)
 
     char timeout[16];
     size_t count = fill_own_fields(call, nv, timeout);
-    /* Metadata is trace and request ids and tokens, different in each call: to index it would only
-     * push useful entries out of the table. */
     for (size_t i = 0; i < metadata->count; i++)
         nv[count++] = field(metadata->items[i].name, metadata->items[i].value,
-                            BORROWED | NGHTTP2_NV_FLAG_NO_INDEX);
+                            BORROWED | indexing_flag(call->client, metadata->items[i].indexing));
+    call->client->names_indexed = true;
 
     nghttp2_data_provider body = {.source.ptr = call, .read_callback = on_read_data};
     int rc = is_too_large(nv, count)

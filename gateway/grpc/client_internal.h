@@ -53,11 +53,11 @@ TAILQ_HEAD(gw_client_calls, gw_client_call);
 struct gw_grpc_client {
     struct gw_loop *loop;
     struct gw_grpc_client_options options;
-    struct sockaddr_storage address;
     enum gw_grpc_client_state state;
     int closed_status;
     bool settings_received;
     bool goaway_received;
+    bool names_indexed; /* HPACK's table has the names of GW_INDEX_NAME that the first call had */
     bool was_full;  /* on_change is owed when there is room again */
     bool changed;   /* on_change is due */
     bool destroyed; /* goes when `entered` is 0 */

@@ -1,7 +1,7 @@
 #include "grpc/health.h"
 
-#include <h2o/linklist.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
 #include "grpc/health/v1/health.pb-c.h"
 #include "grpc/service.h"
@@ -16,7 +16,7 @@ struct service {
 
 /* One Watch call, in its pool. */
 struct watcher {
-    h2o_linklist_t link;
+    TAILQ_ENTRY(watcher) link;
     struct gw_rpc *rpc;
     const char *name;
     int told;      /* the status last sent; -1: none */
@@ -25,7 +25,7 @@ struct watcher {
 
 struct gw_health {
     struct service *services;
-    h2o_linklist_t watchers;
+    TAILQ_HEAD(, watcher) watchers;
     bool stopped;
 };
 
@@ -70,7 +70,7 @@ static void watch(struct gw_rpc *rpc, const ProtobufCMessage *message)
     struct watcher *w = h2o_mem_alloc_pool(gw_rpc_pool(rpc), sizeof(*w));
     *w = (struct watcher){.rpc = rpc, .name = request->service, .told = -1, .writable = true};
     *gw_rpc_data(rpc) = w;
-    h2o_linklist_insert(&health->watchers, &w->link);
+    TAILQ_INSERT_TAIL(&health->watchers, w, link);
     tell(health, w);
     if (health->stopped)
         gw_rpc_fail(rpc, GW_UNAVAILABLE, "the server is stopping");
@@ -85,8 +85,9 @@ static void watch_writable(struct gw_rpc *rpc)
 
 static void watch_close(struct gw_rpc *rpc)
 {
+    struct gw_health *health = gw_rpc_context(rpc);
     struct watcher *w = *gw_rpc_data(rpc);
-    h2o_linklist_unlink(&w->link);
+    TAILQ_REMOVE(&health->watchers, w, link);
 }
 
 static const struct gw_rpc_method methods[] = {
@@ -102,7 +103,7 @@ static const struct gw_rpc_method methods[] = {
 struct gw_health *gw_health_create(struct gw_grpc_server *server)
 {
     struct gw_health *health = gw_alloc(sizeof(*health));
-    h2o_linklist_init_anchor(&health->watchers);
+    TAILQ_INIT(&health->watchers);
     gw_health_set(health, GW_SLICE(""), GW_HEALTH_SERVING);
     gw_service_add(server, &grpc__health__v1__health__descriptor, methods, health);
     return health;
@@ -130,8 +131,9 @@ void gw_health_set(struct gw_health *health, struct gw_slice name, enum gw_healt
         health->services = s;
     }
     s->status = (int)status;
-    for (h2o_linklist_t *at = health->watchers.next; at != &health->watchers; at = at->next)
-        tell(health, H2O_STRUCT_FROM_MEMBER(struct watcher, link, at));
+    struct watcher *w;
+    TAILQ_FOREACH (w, &health->watchers, link)
+        tell(health, w);
 }
 
 void gw_health_stop(struct gw_health *health)
@@ -139,8 +141,8 @@ void gw_health_stop(struct gw_health *health)
     for (struct service *s = health->services; s != NULL; s = s->next)
         gw_health_set(health, gw_slice_str(s->name), GW_HEALTH_NOT_SERVING);
     health->stopped = true;
-    for (h2o_linklist_t *at = health->watchers.next; at != &health->watchers; at = at->next) {
-        struct watcher *w = H2O_STRUCT_FROM_MEMBER(struct watcher, link, at);
+    struct watcher *w;
+    TAILQ_FOREACH (w, &health->watchers, link) {
         gw_rpc_fail(w->rpc, GW_UNAVAILABLE, "the server is stopping");
     }
 }

@@ -88,7 +88,7 @@ static int add_messages(struct builder *b, struct gw_slice scope, Message **mess
 {
     for (size_t i = 0; i < count; i++) {
         const Message *m = messages[i];
-        struct gw_slice name;
+        struct gw_slice name = {0};
         if (add(b, "message", scope, m->name, &name) != 0)
             return -1;
         for (size_t f = 0; f < m->n_field; f++) {
@@ -110,7 +110,7 @@ static int add_messages(struct builder *b, struct gw_slice scope, Message **mess
 static int add_services(struct builder *b, struct gw_slice scope, Service **services, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct gw_slice name;
+        struct gw_slice name = {0};
         if (add(b, "service", scope, services[i]->name, &name) != 0)
             return -1;
         for (size_t m = 0; m < services[i]->n_method; m++) {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "grpc/server_connection.h"
 
 #define ACCEPTS_PER_TURN 32
@@ -11,10 +10,10 @@
 #define ACCEPT_PAUSE_MS 100
 #define SWEEP_MS 1000
 
-struct listener {
+struct gw_server_listener {
     struct gw_grpc_server *server;
     h2o_socket_t *socket;
-    h2o_linklist_t link;
+    TAILQ_ENTRY(gw_server_listener) link;
     struct gw_timer pause;
 };
 
@@ -46,8 +45,8 @@ struct gw_grpc_server *gw_grpc_server_create(struct gw_loop *loop,
     server->options = *options;
     fill_in(&server->options.limits);
     h2o_mem_init_pool(&server->pool);
-    h2o_linklist_init_anchor(&server->listeners);
-    h2o_linklist_init_anchor(&server->connections);
+    TAILQ_INIT(&server->listeners);
+    TAILQ_INIT(&server->connections);
     server->sweep.fn = on_sweep;
     server->shutdown.timer.fn = on_shutdown_timeout;
     server->shutdown.done.fn = on_shutdown_done;
@@ -82,7 +81,7 @@ static bool is_full(const struct gw_grpc_server *server)
     return server->connection_count >= server->options.limits.max_connections;
 }
 
-static void resume(struct listener *listener)
+static void resume(struct gw_server_listener *listener)
 {
     if (!is_full(listener->server) && !gw_timer_is_running(&listener->pause) &&
         !h2o_socket_is_reading(listener->socket))
@@ -91,34 +90,40 @@ static void resume(struct listener *listener)
 
 static void on_pause_end(struct gw_timer *timer)
 {
-    resume(H2O_STRUCT_FROM_MEMBER(struct listener, pause, timer));
+    resume(H2O_STRUCT_FROM_MEMBER(struct gw_server_listener, pause, timer));
 }
 
-static struct gw_server_connection *accept_one(struct listener *listener)
+void gw_grpc_server_adopt(struct gw_grpc_server *server, h2o_socket_t *socket)
+{
+    if (server->connection_count++ == 0)
+        gw_timer_start(server->loop, &server->sweep, gw_loop_now_ms(server->loop) + SWEEP_MS);
+    gw_server_connection_create(server, socket);
+}
+
+static bool accept_one(struct gw_server_listener *listener)
 {
     struct gw_grpc_server *server = listener->server;
     h2o_socket_t *socket = is_full(server) ? NULL : h2o_evloop_socket_accept(listener->socket);
     if (socket == NULL)
-        return NULL;
-    if (server->connection_count++ == 0)
-        gw_timer_start(server->loop, &server->sweep, gw_clock_ms() + SWEEP_MS);
-    return gw_server_connection_create(server, socket);
+        return false;
+    gw_grpc_server_adopt(server, socket);
+    return true;
 }
 
 static void on_accept(h2o_socket_t *socket, const char *error)
 {
-    struct listener *listener = socket->data;
+    struct gw_server_listener *listener = socket->data;
     if (error != NULL)
         return;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        if (accept_one(listener) != NULL)
+        if (accept_one(listener))
             continue;
         if (is_full(listener->server)) {
             h2o_socket_read_stop(socket); /* until one is gone */
         } else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
             h2o_socket_read_stop(socket);
             gw_timer_start(listener->server->loop, &listener->pause,
-                           gw_clock_ms() + ACCEPT_PAUSE_MS);
+                           gw_loop_now_ms(listener->server->loop) + ACCEPT_PAUSE_MS);
         }
         return;
     }
@@ -126,46 +131,40 @@ static void on_accept(h2o_socket_t *socket, const char *error)
 
 void gw_grpc_server_listen(struct gw_grpc_server *server, int fd)
 {
-    struct listener *listener = gw_alloc(sizeof(*listener));
+    struct gw_server_listener *listener = gw_alloc(sizeof(*listener));
     listener->server = server;
     listener->pause.fn = on_pause_end;
     listener->socket =
         h2o_evloop_socket_create(gw_loop_h2o(server->loop), fd, H2O_SOCKET_FLAG_DONT_READ);
     listener->socket->data = listener;
-    h2o_linklist_insert(&server->listeners, &listener->link);
+    TAILQ_INSERT_TAIL(&server->listeners, listener, link);
     resume(listener);
 }
 
-static void listener_destroy(struct listener *listener)
+static void listener_destroy(struct gw_server_listener *listener)
 {
     gw_timer_stop(listener->server->loop, &listener->pause);
-    h2o_linklist_unlink(&listener->link);
+    TAILQ_REMOVE(&listener->server->listeners, listener, link);
     h2o_socket_close(listener->socket);
     free(listener);
 }
 
 /* --- connections --- */
 
-static struct gw_server_connection *connection_at(h2o_linklist_t *link)
-{
-    return H2O_STRUCT_FROM_MEMBER(struct gw_server_connection, link, link);
-}
-
 static void close_all(struct gw_grpc_server *server)
 {
-    while (!h2o_linklist_is_empty(&server->connections))
-        gw_server_connection_destroy(connection_at(server->connections.next));
+    while (!TAILQ_EMPTY(&server->connections))
+        gw_server_connection_destroy(TAILQ_FIRST(&server->connections));
 }
 
 static void on_sweep(struct gw_timer *timer)
 {
     struct gw_grpc_server *server = H2O_STRUCT_FROM_MEMBER(struct gw_grpc_server, sweep, timer);
-    uint64_t now_ms = gw_clock_ms();
+    uint64_t now_ms = gw_loop_now_ms(server->loop);
     gw_timer_start(server->loop, timer, now_ms + SWEEP_MS);
-    for (h2o_linklist_t *at = server->connections.next, *next; at != &server->connections;
-         at = next) {
-        next = at->next;
-        struct gw_server_connection *c = connection_at(at);
+    for (struct gw_server_connection *c = TAILQ_FIRST(&server->connections), *next; c != NULL;
+         c = next) {
+        next = TAILQ_NEXT(c, link);
         if (c->expires_ms != 0 && c->expires_ms <= now_ms)
             gw_server_connection_destroy(c);
     }
@@ -179,19 +178,19 @@ void gw_grpc_server_connection_gone(struct gw_grpc_server *server)
         if (server->shutdown.begun)
             gw_loop_defer(server->loop, &server->shutdown.done);
     }
-    for (h2o_linklist_t *at = server->listeners.next; at != &server->listeners; at = at->next)
-        resume(H2O_STRUCT_FROM_MEMBER(struct listener, link, at));
+    struct gw_server_listener *listener;
+    TAILQ_FOREACH (listener, &server->listeners, link)
+        resume(listener);
 }
 
 /* --- the end --- */
 
 static void stop_accepting(struct gw_grpc_server *server)
 {
-    while (!h2o_linklist_is_empty(&server->listeners)) {
-        struct listener *listener =
-            H2O_STRUCT_FROM_MEMBER(struct listener, link, server->listeners.next);
+    struct gw_server_listener *listener;
+    while ((listener = TAILQ_FIRST(&server->listeners)) != NULL) {
         /* Whoever waits to be accepted has, for all it knows, a connection. */
-        while (accept_one(listener) != NULL)
+        while (accept_one(listener))
             ;
         listener_destroy(listener);
     }
@@ -217,9 +216,11 @@ void gw_grpc_server_shutdown(struct gw_grpc_server *server, uint64_t timeout_ms,
     server->shutdown.on_done = on_done;
     server->shutdown.arg = arg;
     stop_accepting(server);
-    for (h2o_linklist_t *at = server->connections.next; at != &server->connections; at = at->next)
-        gw_server_connection_drain(connection_at(at));
-    gw_timer_start(server->loop, &server->shutdown.timer, gw_clock_ms() + timeout_ms);
+    struct gw_server_connection *c;
+    TAILQ_FOREACH (c, &server->connections, link)
+        gw_server_connection_drain(c);
+    gw_timer_start(server->loop, &server->shutdown.timer,
+                   gw_loop_now_ms(server->loop) + timeout_ms);
     if (server->connection_count == 0)
         gw_loop_defer(server->loop, &server->shutdown.done);
 }
@@ -228,8 +229,8 @@ void gw_grpc_server_destroy(struct gw_grpc_server *server)
 {
     if (server == NULL)
         return;
-    while (!h2o_linklist_is_empty(&server->listeners))
-        listener_destroy(H2O_STRUCT_FROM_MEMBER(struct listener, link, server->listeners.next));
+    while (!TAILQ_EMPTY(&server->listeners))
+        listener_destroy(TAILQ_FIRST(&server->listeners));
     close_all(server);
     gw_timer_stop(server->loop, &server->sweep);
     gw_timer_stop(server->loop, &server->shutdown.timer);

@@ -37,7 +37,7 @@ struct gw_server_call *gw_server_call_create(struct gw_server_connection *connec
     call->response.trailers.pool = &call->pool;
     call->response.status = GW_CANCELLED;
     gw_frame_reader_init(&call->request.reader, limits(call)->max_message_bytes);
-    h2o_linklist_insert(&connection->calls, &call->link);
+    TAILQ_INSERT_TAIL(&connection->calls, call, link);
     return call;
 }
 
@@ -59,9 +59,9 @@ void gw_server_call_destroy(struct gw_server_call *call)
     if (call == NULL)
         return;
     /* Before the handler hears of it, so that nothing it does meets this call again. */
-    h2o_linklist_unlink(&call->link);
-    if (h2o_linklist_is_linked(&call->writable))
-        h2o_linklist_unlink(&call->writable);
+    TAILQ_REMOVE(&call->connection->calls, call, link);
+    if (call->is_writable)
+        TAILQ_REMOVE(&call->connection->writable, call, writable_link);
     gw_timer_stop(call->connection->server->loop, &call->deadline);
     call->response.finished = true;
     tell_closed(call);
@@ -170,9 +170,10 @@ struct gw_slice gw_server_call_take(struct gw_server_call *call, size_t length)
     struct gw_slice bytes = gw_slice(call->response.queue.base + call->response.sent, length);
     call->response.sent += length;
     call->response.any_sent = true;
-    if (call->response.blocked && waiting(call) <= QUEUE_LOW &&
-        !h2o_linklist_is_linked(&call->writable))
-        h2o_linklist_insert(&call->connection->writable, &call->writable);
+    if (call->response.blocked && waiting(call) <= QUEUE_LOW && !call->is_writable) {
+        TAILQ_INSERT_TAIL(&call->connection->writable, call, writable_link);
+        call->is_writable = true;
+    }
     return bytes;
 }
 

@@ -3,8 +3,8 @@
 #ifndef GW_GRPC_SERVER_CALL_H
 #define GW_GRPC_SERVER_CALL_H
 
-#include <h2o/linklist.h>
 #include <nghttp2/nghttp2.h>
+#include <sys/queue.h>
 
 #include "grpc/frame_reader.h"
 #include "grpc/server.h"
@@ -14,8 +14,9 @@ struct gw_server_connection;
 struct gw_server_call {
     struct gw_server_connection *connection;
     int32_t stream_id;
-    h2o_linklist_t link;     /* in connection->calls */
-    h2o_linklist_t writable; /* in connection->writable: has sent enough to be told so */
+    TAILQ_ENTRY(gw_server_call) link;          /* in the connection's calls */
+    TAILQ_ENTRY(gw_server_call) writable_link; /* in its writable */
+    bool is_writable;                          /* linked there */
     gw_pool pool;
     const struct gw_server_method *method; /* NULL: not known yet, or answered without one */
     void *data;

@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
-#include "grpc/server_call.h"
 
 #define STREAM_WINDOW_BYTES (256 << 10)
 #define CONNECTION_WINDOW_BYTES (1 << 20)
@@ -29,7 +28,7 @@
 
 static void set_time_left(struct gw_server_connection *c, uint64_t ms)
 {
-    c->expires_ms = gw_clock_ms() + ms;
+    c->expires_ms = gw_loop_now_ms(c->server->loop) + ms;
 }
 
 static struct gw_server_call *call_of(struct gw_server_connection *c, int32_t stream_id)
@@ -41,8 +40,8 @@ static void end_session(struct gw_server_connection *c)
 {
     if (c->session == NULL)
         return;
-    while (!h2o_linklist_is_empty(&c->calls))
-        gw_server_call_destroy(H2O_STRUCT_FROM_MEMBER(struct gw_server_call, link, c->calls.next));
+    while (!TAILQ_EMPTY(&c->calls))
+        gw_server_call_destroy(TAILQ_FIRST(&c->calls));
     gw_task_cancel(c->server->loop, &c->flush);
     nghttp2_session_del(c->session);
     c->session = NULL;
@@ -52,7 +51,7 @@ void gw_server_connection_destroy(struct gw_server_connection *c)
 {
     struct gw_grpc_server *server = c->server;
     end_session(c);
-    h2o_linklist_unlink(&c->link);
+    TAILQ_REMOVE(&server->connections, c, link);
     h2o_socket_close(c->socket);
     gw_h2_output_dispose(&c->output);
     free(c);
@@ -72,13 +71,10 @@ static void linger(struct gw_server_connection *c)
 
 static void resume_calls(struct gw_server_connection *c)
 {
-    h2o_linklist_t ready;
-    h2o_linklist_init_anchor(&ready);
-    h2o_linklist_insert_list(&ready, &c->writable);
-    while (!h2o_linklist_is_empty(&ready)) {
-        struct gw_server_call *call =
-            H2O_STRUCT_FROM_MEMBER(struct gw_server_call, writable, ready.next);
-        h2o_linklist_unlink(&call->writable);
+    struct gw_server_call *call;
+    while ((call = TAILQ_FIRST(&c->writable)) != NULL) {
+        TAILQ_REMOVE(&c->writable, call, writable_link);
+        call->is_writable = false;
         gw_server_call_resume(call);
     }
 }
@@ -91,11 +87,10 @@ static void flush(struct gw_server_connection *c)
         gw_server_connection_destroy(c);
         return;
     }
-    if (!c->output.writing && c->output.bytes.len > 0) {
-        gw_h2_output_write(&c->output, c->socket, on_written);
-        if (c->greeted)
-            set_time_left(c, WRITE_MS);
-    }
+    bool was_writing = c->output.writing;
+    gw_h2_output_write(&c->output, c->socket, on_written);
+    if (c->output.writing && !was_writing && c->greeted)
+        set_time_left(c, WRITE_MS);
     resume_calls(c);
     if (!c->output.writing && !nghttp2_session_want_read(c->session) &&
         !nghttp2_session_want_write(c->session))
@@ -132,15 +127,14 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
     (void)frame;
     struct gw_server_connection *c = arg;
     gw_h2_output_data_frame(&c->output, head, gw_server_call_take(source->ptr, length));
-    /* Not copied by nghttp2, data does not end its mem_send, and so would not end our write. */
-    return c->output.bytes.len < GW_H2_OUTPUT_BYTES ? 0 : NGHTTP2_ERR_PAUSE;
+    return gw_h2_output_is_full(&c->output) ? NGHTTP2_ERR_PAUSE : 0;
 }
 
 /* --- abuse --- */
 
 static void note_reset(struct gw_server_connection *c)
 {
-    uint64_t now_ms = gw_clock_ms();
+    uint64_t now_ms = gw_loop_now_ms(c->server->loop);
     uint64_t earned = (now_ms - c->reset_budget_ms) * RESETS_PER_SECOND / 1000;
     if (earned > 0) {
         c->reset_budget_ms = now_ms;
@@ -156,9 +150,9 @@ static void note_reset(struct gw_server_connection *c)
 
 static bool provoked(uint32_t error_code)
 {
-    /* What we send of ourselves, or without having done any work. */
-    return error_code != NGHTTP2_NO_ERROR && error_code != NGHTTP2_CANCEL &&
-           error_code != NGHTTP2_REFUSED_STREAM;
+    /* The others are our own doing, or cost no work. */
+    return error_code == NGHTTP2_PROTOCOL_ERROR || error_code == NGHTTP2_FLOW_CONTROL_ERROR ||
+           error_code == NGHTTP2_STREAM_CLOSED || error_code == NGHTTP2_FRAME_SIZE_ERROR;
 }
 
 /* A peer that has us queue frames and does not take them. */
@@ -366,11 +360,11 @@ struct gw_server_connection *gw_server_connection_create(struct gw_grpc_server *
     c->socket = socket;
     c->flush.fn = on_flush;
     c->reset_budget = RESET_BURST;
-    c->reset_budget_ms = gw_clock_ms();
+    c->reset_budget_ms = gw_loop_now_ms(server->loop);
     set_time_left(c, GREETING_MS);
-    h2o_linklist_init_anchor(&c->calls);
-    h2o_linklist_init_anchor(&c->writable);
-    h2o_linklist_insert(&server->connections, &c->link);
+    TAILQ_INIT(&c->calls);
+    TAILQ_INIT(&c->writable);
+    TAILQ_INSERT_TAIL(&server->connections, c, link);
     open_session(c);
     socket->data = c;
     h2o_socket_read_start(socket, on_read);
@@ -385,8 +379,8 @@ void gw_server_connection_drain(struct gw_server_connection *c)
     c->draining = true;
     if (!c->greeted)
         set_time_left(c, LINGER_MS); /* it may never speak */
-    for (h2o_linklist_t *at = c->calls.next; at != &c->calls; at = at->next) {
-        struct gw_server_call *call = H2O_STRUCT_FROM_MEMBER(struct gw_server_call, link, at);
+    struct gw_server_call *call;
+    TAILQ_FOREACH (call, &c->calls, link) {
         if (call->response.ended)
             gw_server_call_reset(call, NGHTTP2_NO_ERROR);
     }

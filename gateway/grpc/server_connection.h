@@ -3,13 +3,18 @@
 #ifndef GW_GRPC_SERVER_CONNECTION_H
 #define GW_GRPC_SERVER_CONNECTION_H
 
-#include <h2o/linklist.h>
+#include <sys/queue.h>
 
 #include "base/strmap.h"
 #include "grpc/h2_output.h"
-#include "grpc/server.h"
+#include "grpc/server_call.h"
 
 #define GW_SERVER_PEER_BYTES 64
+
+struct gw_server_listener;
+TAILQ_HEAD(gw_server_listeners, gw_server_listener);
+TAILQ_HEAD(gw_server_connections, gw_server_connection);
+TAILQ_HEAD(gw_server_calls, gw_server_call);
 
 struct gw_grpc_server {
     struct gw_loop *loop;
@@ -17,8 +22,8 @@ struct gw_grpc_server {
     gw_pool pool;
     struct gw_strmap methods;  /* path -> struct gw_server_method */
     struct gw_strmap services; /* name -> any method of it */
-    h2o_linklist_t listeners;
-    h2o_linklist_t connections;
+    struct gw_server_listeners listeners;
+    struct gw_server_connections connections;
     uint32_t connection_count;
     struct gw_timer sweep; /* closes connections whose time is up; runs while there are any */
     nghttp2_session_callbacks *callbacks;
@@ -36,9 +41,9 @@ struct gw_server_connection {
     struct gw_grpc_server *server;
     h2o_socket_t *socket;
     nghttp2_session *session; /* NULL: lingering */
-    h2o_linklist_t link;
-    h2o_linklist_t calls;
-    h2o_linklist_t writable; /* calls that have room again */
+    TAILQ_ENTRY(gw_server_connection) link;
+    struct gw_server_calls calls;
+    struct gw_server_calls writable; /* those that have room again, and are to be told so */
     struct gw_task flush;
     struct gw_h2_output output;
     uint64_t expires_ms; /* when the sweep closes it; 0: not */
@@ -65,7 +70,9 @@ struct gw_slice gw_server_connection_peer(struct gw_server_connection *connectio
 /* Sends what is queued at the end of this turn. */
 void gw_server_connection_flush_later(struct gw_server_connection *connection);
 
-/* To the server: it counts them. */
+/* --- to the server, which counts them --- */
+/* A connection that was accepted; takes the socket. */
+void gw_grpc_server_adopt(struct gw_grpc_server *server, h2o_socket_t *socket);
 void gw_grpc_server_connection_gone(struct gw_grpc_server *server);
 
 #endif

@@ -24,19 +24,6 @@ static void append_path(struct gw_buf *b, const struct gw_json_place *place)
     }
 }
 
-/* Of a long path, its end says more than its beginning. */
-#define PATH_MAX_SHOWN 200
-
-static struct gw_slice cut_path(struct gw_slice path)
-{
-    if (path.len <= PATH_MAX_SHOWN)
-        return path;
-    size_t from = path.len - PATH_MAX_SHOWN;
-    while (from < path.len && (path.base[from] & 0xc0) == 0x80)
-        from++;
-    return gw_slice_from(path, from);
-}
-
 static void count_lines(const struct gw_json_reader *r, const char *at, size_t *ret_line,
                         size_t *ret_column)
 {
@@ -64,7 +51,7 @@ int gw_json_fail(struct gw_json_reader *r, const char *at, const char *format, .
     va_end(args);
     struct gw_buf path = GW_BUF_HEAP;
     append_path(&path, r->place);
-    struct gw_slice shown = cut_path(gw_buf_slice(&path));
+    struct gw_slice shown = gw_phrase_cut_path(gw_buf_slice(&path));
     size_t line, column;
     count_lines(r, at, &line, &column);
     gw_error_set(r->error, GW_INVALID_ARGUMENT, (size_t)(at - r->text),

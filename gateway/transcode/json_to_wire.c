@@ -360,10 +360,13 @@ static struct gw_json_reader reader(const struct gw_schema *schema,
                                     const struct gw_json_options *options, struct gw_slice json,
                                     gw_pool *pool, struct gw_buf *out, struct gw_error *error)
 {
+    const char *text = json.len > 0 ? json.base : "";
+    /* Mostly the bytes are fewer than the text. */
+    gw_buf_reserve(out, json.len);
     return (struct gw_json_reader){
-        .at = json.base,
-        .end = json.base + json.len,
-        .text = json.base,
+        .at = text,
+        .end = text + json.len,
+        .text = text,
         .out = out,
         .pool = pool,
         .schema = schema,

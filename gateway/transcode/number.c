@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "pow10_table.h"
+#include "transcode/pow10_table.h"
 
 static bool is_digit(char c)
 {

@@ -75,3 +75,13 @@ void gw_phrase_json(struct gw_phrase *ret_phrase, struct gw_slice json)
         copy_cut(ret_phrase, gw_slice(json.base, step ? step : 1), "'");
     }
 }
+
+struct gw_slice gw_phrase_cut_path(struct gw_slice path)
+{
+    if (path.len <= GW_PHRASE_PATH_MAX)
+        return path;
+    size_t from = path.len - GW_PHRASE_PATH_MAX;
+    while (from < path.len && (path.base[from] & 0xc0) == 0x80)
+        from++;
+    return gw_slice_from(path, from);
+}

@@ -20,4 +20,8 @@ void gw_phrase_plain(struct gw_phrase *ret_phrase, struct gw_slice text);
  * the text`. */
 void gw_phrase_json(struct gw_phrase *ret_phrase, struct gw_slice json);
 
+#define GW_PHRASE_PATH_MAX 200
+/* What fits of a path to a field: its end says more than its beginning. */
+struct gw_slice gw_phrase_cut_path(struct gw_slice path);
+
 #endif

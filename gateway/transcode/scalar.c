@@ -184,43 +184,54 @@ static int bytes_from_base64(struct gw_slice text, gw_pool *pool, struct gw_scal
     return 0;
 }
 
+static int number_from_string(const struct gw_field *field, struct gw_slice text,
+                              struct gw_scalar *ret_scalar, struct gw_phrase *expected)
+{
+    bool is_double = field->type == GW_TYPE_DOUBLE;
+    double special;
+    struct gw_number number;
+    if ((is_double || field->type == GW_TYPE_FLOAT) && special_double(text, &special)) {
+        *ret_scalar = (struct gw_scalar){.bits = is_double ? bits_of_double(special)
+                                                           : bits_of_float((float)special)};
+        return 0;
+    }
+    if (text.len != 0 && gw_number_parse(text, &number) == text.len)
+        return gw_scalar_from_number(field, &number, ret_scalar, expected);
+    gw_scalar_expected(field, expected);
+    return -1;
+}
+
+static int enum_from_name(const struct gw_field *field, struct gw_slice name,
+                          struct gw_scalar *ret_scalar, struct gw_phrase *expected)
+{
+    const struct gw_enum_value *value = gw_enum_value_by_name(field->enum_type, name);
+    if (value == NULL) {
+        gw_scalar_expected(field, expected);
+        return -1;
+    }
+    *ret_scalar = (struct gw_scalar){.bits = (uint64_t)(int64_t)value->number};
+    return 0;
+}
+
 int gw_scalar_from_string(const struct gw_field *field, struct gw_slice text, gw_pool *pool,
                           struct gw_scalar *ret_scalar, struct gw_phrase *ret_expected)
 {
-    double special;
-    struct gw_number number;
     switch (field->type) {
     case GW_TYPE_STRING:
         *ret_scalar = (struct gw_scalar){.bytes = text};
         return 0;
     case GW_TYPE_BYTES:
         return bytes_from_base64(text, pool, ret_scalar, ret_expected);
-    case GW_TYPE_ENUM: {
-        const struct gw_enum_value *value = gw_enum_value_by_name(field->enum_type, text);
-        if (value == NULL)
-            break;
-        *ret_scalar = (struct gw_scalar){.bits = (uint64_t)(int64_t)value->number};
-        return 0;
-    }
+    case GW_TYPE_ENUM:
+        return enum_from_name(field, text, ret_scalar, ret_expected);
     case GW_TYPE_BOOL:
     case GW_TYPE_GROUP:
     case GW_TYPE_MESSAGE:
-        break;
-    case GW_TYPE_DOUBLE:
-    case GW_TYPE_FLOAT:
-        if (special_double(text, &special)) {
-            uint64_t bits = field->type == GW_TYPE_DOUBLE ? bits_of_double(special)
-                                                          : bits_of_float((float)special);
-            *ret_scalar = (struct gw_scalar){.bits = bits};
-            return 0;
-        }
-        /* fallthrough */
+        gw_scalar_expected(field, ret_expected);
+        return -1;
     default:
-        if (text.len != 0 && gw_number_parse(text, &number) == text.len)
-            return gw_scalar_from_number(field, &number, ret_scalar, ret_expected);
+        return number_from_string(field, text, ret_scalar, ret_expected);
     }
-    gw_scalar_expected(field, ret_expected);
-    return -1;
 }
 
 void gw_scalar_append_field(struct gw_buf *out, const struct gw_field *field,

@@ -64,7 +64,7 @@ int gw_text_value_to_wire(const struct gw_field *field, struct gw_slice text, gw
     struct gw_phrase expected;
     struct gw_scalar scalar;
     if (gw_utf8_check(text) != text.len)
-        return gw_error_set(error, GW_INVALID_ARGUMENT, GW_NO_POSITION, "expected UTF-8");
+        return fail(error, &(struct gw_phrase){"UTF-8"}, text);
     if (field->type == GW_TYPE_MESSAGE) {
         if (message_to_wire(field, text, pool, out, &expected) == 0)
             return 0;

@@ -44,7 +44,8 @@ static int collect(struct gw_json_writer *w, const struct gw_message_type *type,
             continue;
         if (only != NULL && field != only && (only->oneof < 0 || field->oneof != only->oneof))
             continue;
-        *gw_vec_push(all) = (struct occurrence){field, all->count - 1, value};
+        size_t position = all->count;
+        *gw_vec_push(all) = (struct occurrence){field, position, value};
     }
     return 0;
 }

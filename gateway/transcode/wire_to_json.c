@@ -9,6 +9,7 @@
 #include "transcode/json_text.h"
 #include "transcode/json_writer.h"
 #include "transcode/number.h"
+#include "transcode/phrase.h"
 #include "transcode/wire_map.h"
 
 static void append_path(struct gw_buf *b, const struct gw_json_writer_place *place)
@@ -30,8 +31,10 @@ int gw_json_writer_fail(struct gw_json_writer *w, const char *format, ...)
     va_end(args);
     struct gw_buf path = GW_BUF_HEAP;
     append_path(&path, w->place);
-    gw_error_set(w->error, GW_INTERNAL, GW_NO_POSITION, "%.*s%s%s", GW_SLICE_ARG(path),
-                 path.len > 0 ? ": " : "", message);
+    struct gw_slice shown = gw_phrase_cut_path(gw_buf_slice(&path));
+    gw_error_set(w->error, GW_INTERNAL, GW_NO_POSITION, "%s%.*s%s%s",
+                 shown.len < path.len ? "..." : "", GW_SLICE_ARG(shown), shown.len > 0 ? ": " : "",
+                 message);
     gw_buf_dispose(&path);
     return -1;
 }
@@ -413,13 +416,22 @@ static int finish(struct gw_json_writer *w, int rc, size_t start)
     return rc;
 }
 
+static struct gw_json_writer writer(const struct gw_schema *schema,
+                                    const struct gw_json_options *options, struct gw_slice wire,
+                                    gw_pool *pool, struct gw_buf *out, struct gw_error *error)
+{
+    /* Mostly the text is about twice as long as the bytes. */
+    gw_buf_reserve(out, 2 * wire.len);
+    return (struct gw_json_writer){
+        .out = out, .pool = pool, .schema = schema, .options = options, .error = error};
+}
+
 int gw_wire_to_json(const struct gw_schema *schema, const struct gw_message_type *type,
                     const struct gw_json_options *options, struct gw_slice wire, gw_pool *pool,
                     struct gw_buf *out, struct gw_error *error)
 {
-    struct gw_json_writer w = {
-        .out = out, .pool = pool, .schema = schema, .options = options, .error = error};
     size_t start = out->len;
+    struct gw_json_writer w = writer(schema, options, wire, pool, out, error);
     return finish(&w, gw_json_write_message(&w, type, wire), start);
 }
 
@@ -428,12 +440,11 @@ int gw_wire_field_to_json(const struct gw_schema *schema, const struct gw_messag
                           struct gw_slice wire, gw_pool *pool, struct gw_buf *out,
                           struct gw_error *error)
 {
-    struct gw_json_writer w = {
-        .out = out, .pool = pool, .schema = schema, .options = options, .error = error};
+    size_t start = out->len;
+    struct gw_json_writer w = writer(schema, options, wire, pool, out, error);
     struct gw_json_writer_place place = {.field = field};
     w.depth = 1;
     w.place = &place;
-    size_t start = out->len;
     int rc = gw_json_write_field_of(&w, type, field, wire);
     if (rc > 0)
         rc = gw_json_write_default(&w, field);

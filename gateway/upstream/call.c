@@ -95,7 +95,8 @@ static void begin_try(struct call *call)
 {
     struct gw_worker_upstream *u = call->upstream;
     call->trying = true;
-    call->try_began_ns = gw_clock_ns();
+    if (u->balancer->ops->ended != NULL)
+        call->try_began_ns = gw_clock_ns();
     call->report->endpoint = u->shared->config->endpoints[call->endpoint].address.text;
     if (call->report->tries++ > 0)
         gw_count(u->owner->shard, u->shared->retries, 1);
@@ -111,8 +112,9 @@ static void end_try(struct call *call, bool failed)
         return;
     call->trying = false;
     gw_gauge_add(u->owner->shard, u->shared->endpoint_metrics[call->endpoint].in_flight, -1);
-    gw_balancer_ended(u->balancer, call->endpoint, (gw_clock_ns() - call->try_began_ns) / 1000,
-                      failed);
+    if (u->balancer->ops->ended != NULL)
+        gw_balancer_ended(u->balancer, call->endpoint, (gw_clock_ns() - call->try_began_ns) / 1000,
+                          failed);
 }
 
 static uint64_t sooner(uint64_t a, uint64_t b)

@@ -294,6 +294,46 @@ static void a_peer_that_does_not_read_does_not_fill_our_memory(void **state)
     assert_true(fx.peer.streams[0].body.len < size);
 }
 
+/* More requests than one write takes: the last ones wait in nghttp2, which only borrows their
+ * metadata. */
+static void a_request_that_was_not_framed_may_be_cancelled(void **state)
+{
+    (void)state;
+    fixture_connect();
+    run_until(gw_grpc_client_state(fx.client) == GW_CLIENT_READY);
+    run_for(10);
+    const size_t size = 60000;
+    char *big = gw_alloc(size);
+    memset(big, 'v', size);
+    struct gw_metadatum metadata = {GW_SLICE("x-big"), gw_slice(big, size)};
+    for (size_t i = 0; i < 8; i++) {
+        struct gw_call_params params = params_for(&fx.records[i]);
+        params.metadata = (struct gw_metadata){&metadata, 1};
+        start_with(i, &params);
+        gw_call_send(fx.records[i].call, GW_SLICE("\0\0\0\0\0"), GW_SEND_END);
+    }
+    gw_loop_turn(fx.loop, 0);
+    assert_int_equal(fx.client->stream_count, 8);
+    assert_true(nghttp2_session_want_write(fx.client->session));
+    for (size_t i = 0; i < 8; i++)
+        gw_call_cancel(fx.records[i].call);
+    memset(big, 'x', size);
+    free(big);
+    run_until(fx.client->stream_count == 0);
+    run_for(20);
+    assert_in_range(fx.peer.stream_count, 1, 7);
+    for (size_t i = 0; i < fx.peer.stream_count; i++) {
+        assert_int_equal(fx.peer.streams[i].error_code, NGHTTP2_CANCEL);
+        assert_false(contains(&fx.peer.streams[i].head, "x-big: x"));
+    }
+    fx.peer.on_request = peer_echo;
+    struct record *r = &fx.records[0];
+    *r = (struct record){0};
+    start_unary(0);
+    run_until(r->ended);
+    assert_int_equal(r->result.status, GW_OK);
+}
+
 static void an_idle_connection_holds_no_output(void **state)
 {
     (void)state;
@@ -322,6 +362,7 @@ int main(void)
         TEST(a_held_end_survives_the_peers_goaway),
         TEST(a_request_larger_than_the_peers_window_waits_for_it),
         TEST(a_peer_that_does_not_read_does_not_fill_our_memory),
+        TEST(a_request_that_was_not_framed_may_be_cancelled),
         TEST(an_idle_connection_holds_no_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -354,6 +354,22 @@ static void the_client_may_be_destroyed_from_on_end(void **state)
     assert_int_equal(fx.records[2].result.http_status, 503);
 }
 
+static void the_client_may_be_destroyed_from_on_end_of_a_waiting_call(void **state)
+{
+    (void)state;
+    fx.peer.raw = true;
+    fixture_connect();
+    fx.records[0].on_end = destroy_the_client;
+    for (size_t i = 0; i < 3; i++)
+        start_unary(i);
+    run_until(fx.peer.received.len > 0);
+    close(fx.peer.listener);
+    fx.peer.listener = -1;
+    peer_disconnect(&fx.peer);
+    run_until(fx.records[0].ended);
+    assert_destroyed_calls_ended(3);
+}
+
 static void the_client_may_be_destroyed_from_on_message(void **state)
 {
     (void)state;
@@ -504,6 +520,7 @@ int main(void)
         TEST(a_call_may_be_cancelled_from_any_of_its_callbacks),
         TEST(calls_may_be_started_from_on_end),
         TEST(the_client_may_be_destroyed_from_on_end),
+        TEST(the_client_may_be_destroyed_from_on_end_of_a_waiting_call),
         TEST(the_client_may_be_destroyed_from_on_message),
         TEST(the_client_may_be_destroyed_from_on_sent),
         TEST(destroying_ends_the_calls_that_are_left),

@@ -8,6 +8,7 @@
 
 #include "base/encoding.h"
 #include "transcode/transcode.h"
+#include "transcode/wire_format.h"
 
 static struct gw_schema *schema;
 static struct gw_json_options options;
@@ -43,6 +44,32 @@ static inline void codec_load_schema(const char *build_root)
     }
     free((char *)sources[0].bytes.base);
     free((char *)sources[1].bytes.base);
+}
+
+/* A schema of its own with one message, `Many`: int32 fields f1, f2 ... fCOUNT. */
+static inline struct gw_schema *codec_many_fields(uint32_t count)
+{
+    struct gw_buf fields = gw_buf_in_pool(&pool), file = gw_buf_in_pool(&pool),
+                  set = gw_buf_in_pool(&pool);
+    gw_wire_append_bytes_field(&fields, 1, GW_SLICE("Many"));
+    for (uint32_t i = 1; i <= count; i++) {
+        struct gw_buf one = gw_buf_in_pool(&pool);
+        gw_wire_append_bytes_field(&one, 1, gw_pool_printf(&pool, "f%u", i));
+        gw_wire_append_varint_field(&one, 3, i);
+        gw_wire_append_varint_field(&one, 4, 1);
+        gw_wire_append_varint_field(&one, 5, GW_TYPE_INT32);
+        gw_wire_append_bytes_field(&fields, 2, gw_buf_slice(&one));
+    }
+    gw_wire_append_bytes_field(&file, 1, GW_SLICE("many.proto"));
+    gw_wire_append_bytes_field(&file, 4, gw_buf_slice(&fields));
+    gw_wire_append_bytes_field(&file, 12, GW_SLICE("proto3"));
+    gw_wire_append_bytes_field(&set, 1, gw_buf_slice(&file));
+    struct gw_error error;
+    struct gw_schema_source source = {gw_buf_slice(&set), "many"};
+    struct gw_schema *many = gw_schema_load(&source, 1, &error);
+    if (many == NULL)
+        fail_msg("%s", error.message);
+    return many;
 }
 
 static inline int codec_setup(void **state)

@@ -221,7 +221,7 @@ static void doubles_are_written_in_the_fewest_digits(void **state)
     assert_double_text(1e-6, "0.000001");
     assert_double_text(1e-7, "1e-7");
     assert_double_text(1.25e-9, "1.25e-9");
-    assert_double_text(9007199254740993, "9007199254740992");
+    assert_double_text(9007199254740992.0, "9007199254740992");
     assert_double_text(2e-323, "2e-323");
     assert_double_text(5e-324, "5e-324");
     assert_double_text(DBL_MIN, "2.2250738585072014e-308");
