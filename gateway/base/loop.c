@@ -35,11 +35,22 @@ static void on_messages(h2o_multithread_receiver_t *receiver, h2o_linklist_t *li
     }
 }
 
+/* The thread that makes a loop need not be the one that runs it. But libh2o has a socket's buffer
+ * allocated from what the thread that made the socket keeps for reuse, without a lock. The queue's
+ * socket, the only one so far, gets its buffers from where nothing is kept. */
+static void untie_from_thread(h2o_loop_t *h2o)
+{
+    static h2o_buffer_prototype_t keeps_nothing;
+    h2o_socket_t *queue_socket = (h2o_socket_t *)h2o->_statechanged.head;
+    h2o_buffer_set_prototype(&queue_socket->input, &keeps_nothing);
+}
+
 struct gw_loop *gw_loop_create(void)
 {
     struct gw_loop *loop = gw_alloc(sizeof(*loop));
     loop->h2o = h2o_evloop_create();
     loop->queue = h2o_multithread_create_queue(loop->h2o);
+    untie_from_thread(loop->h2o);
     h2o_multithread_register_receiver(loop->queue, &loop->messages, on_messages);
     h2o_multithread_register_receiver(loop->queue, &loop->resolutions,
                                       h2o_hostinfo_getaddr_receiver);

@@ -328,6 +328,49 @@ static void another_thread_may_stop_the_loop(void **state)
     pthread_join(thread, NULL);
 }
 
+static void *run(void *arg)
+{
+    gw_loop_run(arg);
+    return NULL;
+}
+
+static struct gw_loop *elsewhere;
+
+static void on_last_message(struct gw_message *message)
+{
+    (void)message;
+    gw_loop_stop(elsewhere);
+}
+
+static void use_a_socket_buffer(void)
+{
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    h2o_socket_t *sock = h2o_evloop_socket_create(gw_loop_h2o(loop), fds[0], 0);
+    h2o_buffer_reserve(&sock->input, 1);
+    h2o_socket_close(sock);
+    close(fds[1]);
+    gw_loop_turn(loop, 0);
+}
+
+static void a_loop_shares_no_memory_with_the_thread_that_made_it(void **state)
+{
+    (void)state;
+    use_a_socket_buffer(); /* libh2o keeps it for this thread */
+    assert_true(h2o_socket_buffer_prototype.allocator.cnt > 0);
+    char *kept = (char *)h2o_socket_buffer_prototype.allocator._link + sizeof(void *);
+    memset(kept, 'k', 64);
+    elsewhere = gw_loop_create();
+    struct gw_message last = {.fn = on_last_message};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, run, elsewhere), 0);
+    gw_loop_post(elsewhere, &last); /* something is read into a buffer */
+    pthread_join(thread, NULL);
+    for (int i = 0; i < 64; i++)
+        assert_int_equal(kept[i], 'k');
+    gw_loop_destroy(elsewhere);
+}
+
 static uint64_t now_in_callback_ms;
 
 static void on_pipe(h2o_socket_t *sock, const char *error)
@@ -484,6 +527,7 @@ int main(void)
         TEST(a_task_may_cancel_those_behind_it),
         TEST(messages_of_another_thread_arrive_in_order),
         TEST(another_thread_may_stop_the_loop),
+        TEST(a_loop_shares_no_memory_with_the_thread_that_made_it),
         TEST(the_time_is_that_of_the_callbacks_and_not_of_the_wait_before),
         TEST(a_write_in_a_task_is_completed_without_waiting),
         TEST(a_turn_waits_no_longer_than_told),
