@@ -3,14 +3,20 @@
 #include <h2o/http1.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "frontend/listener.h"
 
 static void on_close(void *data)
 {
     struct gw_connection *connection = data;
     gw_task_cancel(connection->worker->loop, &connection->http1.next);
+    gw_timer_stop(connection->worker->loop, &connection->tls.timeout);
+    gw_tls_handshake_cancel(&connection->tls.handshake);
+    h2o_linklist_unlink(&connection->link);
+    free(connection->tls.client);
     __atomic_fetch_sub(&connection->worker->connection_count, 1, __ATOMIC_RELAXED);
     __atomic_fetch_sub(&connection->worker->frontend->total_connections, 1, __ATOMIC_RELAXED);
     free(connection);
@@ -107,10 +113,83 @@ void gw_connection_request_done(struct gw_connection *connection)
     gw_loop_defer(connection->worker->loop, &connection->http1.next);
 }
 
-void gw_connection_accept(struct gw_worker *worker, int fd)
+/* --- from the accepted socket to a protocol --- */
+
+static void serve_http1(struct gw_connection *connection)
 {
+    struct gw_worker *worker = connection->worker;
+    h2o_socket_t *sock = connection->sock;
+    h2o_accept_ctx_t accept = {.ctx = &worker->h2o, .hosts = worker->frontend->h2o.hosts};
+    /* What came with the end of a TLS handshake: libh2o must not see it before us. */
+    h2o_buffer_t *early = sock->input;
+    h2o_buffer_init(&sock->input, &h2o_socket_buffer_prototype);
+    h2o_http1_accept(&accept, sock, *h2o_get_timestamp(&worker->h2o, NULL, NULL));
+    sock->input = early;
+    connection->http1.libh2o_read = sock->_cb.read;
+    h2o_socket_read_start(sock, on_head_bytes);
+    if (early->size > 0)
+        on_head_bytes(sock, NULL);
+}
+
+/* Each with its ALPN name (RFC 7301); the last serves clients that do not say. */
+static const struct gw_slice protocol_names[] = {GW_SLICE_INIT("http/1.1")};
+static void (*const protocols[])(struct gw_connection *connection) = {serve_http1};
+#define PROTOCOL_COUNT (sizeof(protocols) / sizeof(*protocols))
+
+const struct gw_slice *gw_connection_protocols(size_t *ret_count)
+{
+    *ret_count = PROTOCOL_COUNT;
+    return protocol_names;
+}
+
+static void count_handshake(const struct gw_connection *connection, int result)
+{
+    const struct gw_worker *worker = connection->worker;
+    gw_count(worker->shard, worker->frontend->handshakes[result], 1);
+}
+
+static void on_handshake(struct gw_tls_handshake *handshake, enum gw_tls_outcome outcome)
+{
+    struct gw_connection *connection =
+        H2O_STRUCT_FROM_MEMBER(struct gw_connection, tls.handshake, handshake);
+    gw_timer_stop(connection->worker->loop, &connection->tls.timeout);
+    count_handshake(connection, outcome);
+    if (outcome != GW_TLS_DONE) {
+        h2o_socket_close(connection->sock);
+        return;
+    }
+    connection->tls.client = gw_tls_handshake_client(handshake);
+    struct gw_slice chosen = gw_tls_handshake_protocol(handshake);
+    size_t i = 0;
+    while (i + 1 < PROTOCOL_COUNT && !gw_slice_eq(protocol_names[i], chosen))
+        i++;
+    protocols[i](connection);
+}
+
+static void on_late_handshake(struct gw_timer *timer)
+{
+    struct gw_connection *connection =
+        H2O_STRUCT_FROM_MEMBER(struct gw_connection, tls.timeout, timer);
+    count_handshake(connection, GW_TLS_OUTCOMES);
+    h2o_socket_close(connection->sock);
+}
+
+static void shake_hands(struct gw_connection *connection, struct gw_tls_context *context)
+{
+    struct gw_worker *worker = connection->worker;
+    connection->tls.timeout.fn = on_late_handshake;
+    gw_timer_start(worker->loop, &connection->tls.timeout,
+                   gw_loop_now_ms(worker->loop) +
+                       worker->frontend->config->limits.handshake_timeout_ms);
+    gw_tls_handshake_start(&connection->tls.handshake, context, connection->sock, on_handshake);
+}
+
+void gw_connection_accept(struct gw_listener *listener, int fd)
+{
+    struct gw_worker *worker = listener->worker;
     struct gw_connection *connection = gw_alloc(sizeof(*connection));
     connection->worker = worker;
+    h2o_linklist_insert(&worker->connections, &connection->link);
     connection->http1.next.fn = await_head;
     name_peer(connection, fd);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
@@ -119,8 +198,39 @@ void gw_connection_accept(struct gw_worker *worker, int fd)
     connection->sock = sock;
     sock->on_close.cb = on_close;
     sock->on_close.data = connection;
-    h2o_accept_ctx_t accept = {.ctx = &worker->h2o, .hosts = worker->frontend->h2o.hosts};
-    h2o_http1_accept(&accept, sock, *h2o_get_timestamp(&worker->h2o, NULL, NULL));
-    connection->http1.libh2o_read = sock->_cb.read;
-    h2o_socket_read_start(sock, on_head_bytes);
+    if (listener->tls != NULL)
+        shake_hands(connection, listener->tls);
+    else
+        serve_http1(connection);
+}
+
+/* --- ends --- */
+
+static struct gw_connection *connection_at(h2o_linklist_t *link)
+{
+    return H2O_STRUCT_FROM_MEMBER(struct gw_connection, link, link);
+}
+
+static bool is_silent(const struct gw_connection *connection)
+{
+    struct pollfd p = {.fd = h2o_socket_get_fd(connection->sock), .events = POLLIN};
+    return gw_timer_is_running(&connection->tls.timeout) && connection->tls.handshake.ssl == NULL &&
+           poll(&p, 1, 0) == 0;
+}
+
+void gw_connections_close_silent(struct gw_worker *worker)
+{
+    h2o_linklist_t *link = worker->connections.next, *next;
+    for (; link != &worker->connections; link = next) {
+        next = link->next;
+        if (is_silent(connection_at(link)))
+            h2o_socket_close(connection_at(link)->sock);
+    }
+}
+
+void gw_connections_cut(struct gw_worker *worker)
+{
+    h2o_linklist_t *link = worker->connections.next;
+    for (; link != &worker->connections; link = link->next)
+        shutdown(h2o_socket_get_fd(connection_at(link)->sock), SHUT_RDWR);
 }

@@ -8,10 +8,17 @@
 #include "frontend/internal.h"
 
 struct gw_exchange;
+struct gw_listener;
 
 struct gw_connection {
     struct gw_worker *worker;
+    h2o_linklist_t link; /* of worker->connections */
     h2o_socket_t *sock;
+    struct {
+        struct gw_tls_handshake handshake;
+        struct gw_timer timeout;      /* of the handshake */
+        struct gw_tls_client *client; /* NULL: has shown no certificate */
+    } tls;
     size_t remote_length;
     char remote[INET6_ADDRSTRLEN]; /* the peer's address without port */
     struct {
@@ -24,8 +31,18 @@ struct gw_connection {
     } http1;
 };
 
-/* Serves HTTP on an accepted socket: takes the fd, and the place that the worker counted for it. */
-void gw_connection_accept(struct gw_worker *worker, int fd);
+/* Serves HTTP on a socket that was accepted by one of the worker's listeners: takes the fd, and the
+ * place that the worker counted for it. */
+void gw_connection_accept(struct gw_listener *listener, int fd);
+
+/* Closes the worker's connections whose clients have not begun their TLS handshake. They see an
+ * idle connection end, as it may at any time. */
+void gw_connections_close_silent(struct gw_worker *worker);
+/* Ends all connections of the worker, whatever they are at; they are closed in the next turns. */
+void gw_connections_cut(struct gw_worker *worker);
+
+/* What ALPN offers, the most wanted first; static. */
+const struct gw_slice *gw_connection_protocols(size_t *ret_count);
 
 /* Looks at the head of the request that libh2o has just read, if nobody has yet: one that came
  * behind another in the same bytes. Fills http1.fault. */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "frontend/admin.h"
+#include "frontend/certificates.h"
 #include "frontend/exchange.h"
 #include "frontend/internal.h"
 #include "frontend/listener.h"
@@ -51,6 +52,7 @@ static void begin_stop(struct control *control)
         _exit(1);
     }
     control->stopping = true;
+    gw_certificates_unwatch(control->frontend.certificates);
     __atomic_store_n(&control->frontend.is_ready, 0, __ATOMIC_RELEASE);
     fprintf(stderr, "sluice: draining\n");
     control->drain_delay.fn = drain_workers;
@@ -124,6 +126,9 @@ static void register_metrics(struct gw_frontend *frontend, const char *version)
 static int open_frontend(struct gw_frontend *frontend, int *ret_admin_fd, struct gw_error *error)
 {
     const struct gw_config *config = frontend->config;
+    frontend->certificates = gw_certificates_open(frontend, error);
+    if (frontend->certificates == NULL)
+        return -1;
     for (size_t i = 0; i < config->listener_count; i++) {
         frontend->listen_fds[i] = gw_listener_bind(config->listeners[i].address.text, error);
         if (frontend->listen_fds[i] < 0)
@@ -147,6 +152,7 @@ static void close_frontend(struct gw_frontend *frontend)
 {
     close_listeners(frontend);
     free(frontend->listen_fds);
+    gw_certificates_close(frontend->certificates);
     gw_access_log_close(frontend->access_log);
     gw_upstream_set_destroy(frontend->upstream_set);
     gw_http_metrics_destroy(frontend->http_metrics);
@@ -162,7 +168,8 @@ static void say_ready(const struct gw_frontend *frontend)
     fprintf(stderr, "sluice: ready, %u worker%s, %zu routes", frontend->worker_count,
             frontend->worker_count == 1 ? "" : "s", gw_snapshot_route_count(frontend->snapshot));
     for (size_t i = 0; i < config->listener_count; i++)
-        fprintf(stderr, ", http://%s", config->listeners[i].address.text);
+        fprintf(stderr, ", http%s://%s", config->listeners[i].tls.certificate_count > 0 ? "s" : "",
+                config->listeners[i].address.text);
     if (config->admin_address.text != NULL)
         fprintf(stderr, ", admin http://%s", config->admin_address.text);
     fprintf(stderr, "\n");
@@ -175,6 +182,7 @@ static void serve(struct control *control, int admin_fd)
         admin_fd >= 0 ? gw_admin_create(frontend, control->loop, admin_fd) : NULL;
     for (uint32_t i = 0; i < frontend->worker_count; i++)
         gw_worker_start(&frontend->workers[i]);
+    gw_certificates_watch(frontend->certificates, control->loop);
     __atomic_store_n(&frontend->is_ready, 1, __ATOMIC_RELEASE);
     say_ready(frontend);
     while (frontend->ended_workers < frontend->worker_count)

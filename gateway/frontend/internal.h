@@ -11,8 +11,10 @@
 #include "frontend/http_metrics.h"
 #include "metrics/metrics.h"
 #include "runtime/snapshot.h"
+#include "tls/handshake.h"
 #include "upstream/upstream.h"
 
+struct gw_certificates;
 struct gw_worker;
 
 /* The process: made by the control thread before the workers start, read-only afterwards but for
@@ -26,7 +28,8 @@ struct gw_frontend {
     struct gw_access_log *access_log; /* NULL: off */
     struct gw_strmap header_kinds;    /* see request_headers.c */
     h2o_globalconf_t h2o;
-    int *listen_fds; /* as config->listeners */
+    int *listen_fds;                      /* as config->listeners */
+    struct gw_certificates *certificates; /* control thread's */
     struct gw_worker *workers;
     uint32_t worker_count;
     struct gw_loop *control_loop;
@@ -34,6 +37,7 @@ struct gw_frontend {
     uint32_t ended_workers;     /* control thread's */
     uint32_t total_connections; /* atomic */
     gw_metric build_info, open_connections, rejected_connections;
+    gw_metric handshakes[GW_TLS_OUTCOMES + 1]; /* by enum gw_tls_outcome; the last: too slow */
 };
 
 /* One thread that serves requests. */
@@ -47,6 +51,7 @@ struct gw_worker {
     struct gw_upstreams *upstreams;
     struct gw_access_log_writer *access_log; /* NULL: off */
     struct gw_listener *listeners;           /* as config->listeners */
+    h2o_linklist_t connections;
     struct gw_timer sweep;
     uint32_t connection_count; /* atomic: whoever accepts reads all workers' */
     bool draining;

@@ -46,14 +46,14 @@ int gw_listener_bind(const char *address, struct gw_error *error)
 /* A connection on its way to another worker. */
 struct handover {
     struct gw_message message;
-    struct gw_worker *worker;
+    struct gw_listener *listener; /* of that worker */
     int fd;
 };
 
 static void on_handover(struct gw_message *message)
 {
     struct handover *h = H2O_STRUCT_FROM_MEMBER(struct handover, message, message);
-    gw_connection_accept(h->worker, h->fd);
+    gw_connection_accept(h->listener, h->fd);
     free(h);
 }
 
@@ -72,8 +72,9 @@ static struct gw_worker *least_loaded(struct gw_worker *self)
     return best;
 }
 
-static void place(struct gw_worker *self, int fd)
+static void place(struct gw_listener *listener, int fd)
 {
+    struct gw_worker *self = listener->worker;
     struct gw_frontend *frontend = self->frontend;
     uint32_t total = __atomic_add_fetch(&frontend->total_connections, 1, __ATOMIC_RELAXED);
     if (total > frontend->config->limits.connections) {
@@ -85,11 +86,13 @@ static void place(struct gw_worker *self, int fd)
     struct gw_worker *worker = self->draining ? self : least_loaded(self);
     __atomic_fetch_add(&worker->connection_count, 1, __ATOMIC_RELAXED);
     if (worker == self) {
-        gw_connection_accept(self, fd);
+        gw_connection_accept(listener, fd);
         return;
     }
     struct handover *h = gw_alloc(sizeof(*h));
-    *h = (struct handover){.message = {.fn = on_handover}, .worker = worker, .fd = fd};
+    *h = (struct handover){.message = {.fn = on_handover},
+                           .listener = &worker->listeners[listener - self->listeners],
+                           .fd = fd};
     gw_loop_post(worker->loop, &h->message);
 }
 
@@ -115,7 +118,7 @@ static int accept_some(struct gw_listener *listener, int most)
             }
             return i;
         }
-        place(listener->worker, fd);
+        place(listener, fd);
     }
     return most;
 }
@@ -126,12 +129,24 @@ static void on_readable(h2o_socket_t *sock, const char *error)
         accept_some(sock->data, ACCEPT_MOST);
 }
 
-void gw_listener_open(struct gw_listener *listener, struct gw_worker *worker, int fd)
+void gw_listener_init(struct gw_listener *listener, struct gw_worker *worker, int fd,
+                      struct gw_tls_context *tls)
 {
-    listener->worker = worker;
-    listener->pause.fn = on_pause_end;
-    listener->sock = h2o_evloop_socket_create(
-        gw_loop_h2o(worker->loop), fcntl(fd, F_DUPFD_CLOEXEC, 0), H2O_SOCKET_FLAG_DONT_READ);
+    *listener = (struct gw_listener){.worker = worker,
+                                     .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
+                                     .tls = tls,
+                                     .pause.fn = on_pause_end};
+}
+
+void gw_listener_dispose(struct gw_listener *listener)
+{
+    gw_tls_context_unref(listener->tls);
+}
+
+void gw_listener_open(struct gw_listener *listener)
+{
+    listener->sock = h2o_evloop_socket_create(gw_loop_h2o(listener->worker->loop), listener->fd,
+                                              H2O_SOCKET_FLAG_DONT_READ);
     listener->sock->data = listener;
     h2o_socket_read_start(listener->sock, on_readable);
 }

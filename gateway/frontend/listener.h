@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/loop.h"
+#include "tls/context.h"
 
 struct gw_worker;
 
@@ -13,12 +14,20 @@ int gw_listener_bind(const char *address, struct gw_error *error);
 
 struct gw_listener {
     struct gw_worker *worker;
-    h2o_socket_t *sock; /* NULL: closed */
+    int fd;                     /* until sock has it */
+    h2o_socket_t *sock;         /* NULL: closed */
+    struct gw_tls_context *tls; /* counted; NULL: plain text */
     struct gw_timer pause;
 };
 
-/* fd is shared by the workers and stays the caller's. */
-void gw_listener_open(struct gw_listener *listener, struct gw_worker *worker, int fd);
+/* On the control thread, before the worker's starts. fd is shared by the workers and stays the
+ * caller's; takes the context. */
+void gw_listener_init(struct gw_listener *listener, struct gw_worker *worker, int fd,
+                      struct gw_tls_context *tls);
+/* On the control thread, when the worker's has ended. */
+void gw_listener_dispose(struct gw_listener *listener);
+
+void gw_listener_open(struct gw_listener *listener);
 /* Takes what waits in the kernel's queue, then stops listening. Harmless twice. */
 void gw_listener_close(struct gw_listener *listener);
 

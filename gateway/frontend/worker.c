@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "frontend/certificates.h"
 #include "frontend/connection.h"
 #include "frontend/exchange.h"
 #include "frontend/listener.h"
@@ -22,18 +23,6 @@ static int close_if_idle(h2o_req_t *req, void *arg)
     return 0;
 }
 
-static int close_any(h2o_req_t *req, void *arg)
-{
-    (void)arg;
-    shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RDWR);
-    return 0;
-}
-
-static void foreach_request(struct gw_worker *worker, int (*fn)(h2o_req_t *, void *))
-{
-    worker->frontend->h2o.http1.callbacks.foreach_request(&worker->h2o, fn, NULL);
-}
-
 static void on_sweep(struct gw_timer *timer)
 {
     struct gw_worker *worker = H2O_STRUCT_FROM_MEMBER(struct gw_worker, sweep, timer);
@@ -42,7 +31,8 @@ static void on_sweep(struct gw_timer *timer)
     gw_gauge_set(worker->shard, worker->frontend->open_connections,
                  (int64_t)__atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED));
     if (worker->draining) {
-        foreach_request(worker, close_if_idle);
+        worker->frontend->h2o.http1.callbacks.foreach_request(&worker->h2o, close_if_idle, NULL);
+        gw_connections_close_silent(worker);
         if (__atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED) == 0 ||
             now >= worker->drain_deadline_ms) {
             gw_loop_stop(worker->loop);
@@ -67,7 +57,7 @@ static void close_all(struct gw_worker *worker)
 {
     for (size_t i = 0; i < worker->frontend->config->listener_count; i++)
         gw_listener_close(&worker->listeners[i]);
-    foreach_request(worker, close_any);
+    gw_connections_cut(worker);
     /* libh2o sees the ends of the connections in the next turns; answers to what was under way fail
      * to be written. */
     for (int i = 0; i < 100 && __atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED) > 0;
@@ -86,15 +76,15 @@ static void *run(void *arg)
 {
     struct gw_worker *worker = arg;
     struct gw_frontend *frontend = worker->frontend;
+    h2o_linklist_init_anchor(&worker->connections);
     h2o_context_init(&worker->h2o, gw_loop_h2o(worker->loop), &frontend->h2o);
     if (frontend->access_log != NULL)
         worker->access_log =
             gw_access_log_writer_create(frontend->access_log, worker->loop, worker->shard);
     worker->upstreams =
         gw_upstreams_create(frontend->upstream_set, worker->loop, worker->shard, worker->index);
-    worker->listeners = gw_alloc(frontend->config->listener_count * sizeof(*worker->listeners));
     for (size_t i = 0; i < frontend->config->listener_count; i++)
-        gw_listener_open(&worker->listeners[i], worker, frontend->listen_fds[i]);
+        gw_listener_open(&worker->listeners[i]);
     worker->sweep.fn = on_sweep;
     gw_timer_start(worker->loop, &worker->sweep, gw_loop_now_ms(worker->loop) + SWEEP_MS);
 
@@ -104,7 +94,6 @@ static void *run(void *arg)
     gw_upstreams_destroy(worker->upstreams); /* answers what waits with 503 */
     close_all(worker);
     gw_access_log_writer_destroy(worker->access_log);
-    free(worker->listeners);
     h2o_multithread_queue_t *queue = worker->h2o.queue;
     h2o_context_dispose(&worker->h2o);
     free(queue); /* libh2o leaves it behind */
@@ -115,8 +104,14 @@ static void *run(void *arg)
 
 void gw_worker_start(struct gw_worker *worker)
 {
+    struct gw_frontend *frontend = worker->frontend;
+    size_t listener_count = frontend->config->listener_count;
     worker->loop = gw_loop_create();
-    worker->shard = gw_metrics_shard(worker->frontend->metrics, worker->index);
+    worker->shard = gw_metrics_shard(frontend->metrics, worker->index);
+    worker->listeners = gw_alloc(listener_count * sizeof(*worker->listeners));
+    for (size_t i = 0; i < listener_count; i++)
+        gw_listener_init(&worker->listeners[i], worker, frontend->listen_fds[i],
+                         gw_certificates_take(frontend->certificates, i));
     pthread_create(&worker->thread, NULL, run, worker);
 }
 
@@ -130,5 +125,8 @@ void gw_worker_drain(struct gw_worker *worker, uint64_t timeout_ms)
 void gw_worker_join(struct gw_worker *worker)
 {
     pthread_join(worker->thread, NULL);
+    for (size_t i = 0; i < worker->frontend->config->listener_count; i++)
+        gw_listener_dispose(&worker->listeners[i]);
+    free(worker->listeners);
     gw_loop_destroy(worker->loop);
 }

@@ -4,7 +4,7 @@
 
 #include "frontend/internal.h"
 
-/* Starts the thread. worker->frontend and index are set. */
+/* Starts the thread. worker->frontend and index are set. On the control thread. */
 void gw_worker_start(struct gw_worker *worker);
 /* Stops accepting, ends idle connections, and ends the thread when the last connection has, or
  * after timeout_ms. Any thread; once. */

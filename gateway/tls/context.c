@@ -22,39 +22,13 @@
 
 /* --- what hangs on an SSL_CTX --- */
 
-static int certificate_index, owner_index;
+static int certificate_index;
+static pthread_once_t certificate_index_once = PTHREAD_ONCE_INIT;
 
-static void free_context(void *parent, void *owned, CRYPTO_EX_DATA *data, int index, long number,
-                         void *arg)
-{
-    (void)parent;
-    (void)data;
-    (void)index;
-    (void)number;
-    (void)arg;
-    struct gw_tls_context *context = owned;
-    if (context == NULL)
-        return;
-    for (size_t i = 0; i < context->certificate_count; i++) {
-        if (i > 0)
-            SSL_CTX_free(context->certificates[i].ssl_ctx);
-        gw_tls_tickets_dispose(&context->certificates[i].tickets);
-    }
-    for (size_t i = 0; i < context->names.count; i++)
-        free(context->names.items[i]);
-    gw_vec_dispose(&context->names);
-    gw_strmap_dispose(&context->by_name);
-    free(context->certificates);
-    free(context);
-}
-
-static void make_indexes(void)
+static void make_certificate_index(void)
 {
     certificate_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-    owner_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_context);
 }
-
-static pthread_once_t indexes = PTHREAD_ONCE_INIT;
 
 struct gw_tls_certificate *gw_tls_certificate_of(const SSL_CTX *ssl_ctx)
 {
@@ -267,7 +241,7 @@ struct gw_tls_context *gw_tls_context_create(const struct gw_tls_options *option
                                              const struct gw_tls_context *previous,
                                              gw_tls_fault_fn on_fault, void *arg)
 {
-    pthread_once(&indexes, make_indexes);
+    pthread_once(&certificate_index_once, make_certificate_index);
     struct gw_tls_report report = {.on_fault = on_fault, .arg = arg};
     STACK_OF(X509) *authorities = load_client_ca(options, &report);
     struct gw_tls_context *context = gw_alloc(sizeof(*context));
@@ -278,12 +252,7 @@ struct gw_tls_context *gw_tls_context_create(const struct gw_tls_options *option
     for (size_t i = 0; i < options->certificate_count; i++)
         make_certificate(context, i, options, authorities, previous, &report);
     sk_X509_pop_free(authorities, X509_free);
-    SSL_CTX *first = context->certificates[0].ssl_ctx;
-    if (first == NULL) {
-        free_context(NULL, context, NULL, 0, 0, NULL);
-        return NULL;
-    }
-    SSL_CTX_set_ex_data(first, owner_index, context);
+    context->references = 1;
     if (!report.any)
         return context;
     gw_tls_context_unref(context);
@@ -292,14 +261,24 @@ struct gw_tls_context *gw_tls_context_create(const struct gw_tls_options *option
 
 struct gw_tls_context *gw_tls_context_ref(struct gw_tls_context *context)
 {
-    SSL_CTX_up_ref(context->certificates[0].ssl_ctx);
+    __atomic_fetch_add(&context->references, 1, __ATOMIC_RELAXED);
     return context;
 }
 
 void gw_tls_context_unref(struct gw_tls_context *context)
 {
-    if (context != NULL)
-        SSL_CTX_free(context->certificates[0].ssl_ctx);
+    if (context == NULL || __atomic_sub_fetch(&context->references, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    for (size_t i = 0; i < context->certificate_count; i++) {
+        SSL_CTX_free(context->certificates[i].ssl_ctx);
+        gw_tls_tickets_dispose(&context->certificates[i].tickets);
+    }
+    for (size_t i = 0; i < context->names.count; i++)
+        free(context->names.items[i]);
+    gw_vec_dispose(&context->names);
+    gw_strmap_dispose(&context->by_name);
+    free(context->certificates);
+    free(context);
 }
 
 int64_t gw_tls_context_expires_s(const struct gw_tls_context *context, size_t certificate)

@@ -1,6 +1,6 @@
 /* What a listener presents to TLS clients: its certificates, the protocols behind it, and whose
  * client certificates it takes. A context never changes; files that do are read into another one.
- * Counted, for as long as connections use it; any thread. */
+ * Counted; any thread. */
 #ifndef GW_TLS_CONTEXT_H
 #define GW_TLS_CONTEXT_H
 

@@ -92,15 +92,23 @@ static void on_end(h2o_socket_t *sock, const char *error)
         send(h2o_socket_get_fd(sock), h->output.bytes, h->output.length,
              MSG_DONTWAIT | MSG_NOSIGNAL);
     sock->data = NULL;
+    gw_tls_handshake_cancel(h);
     h->on_end(h, outcome);
 }
 
 void gw_tls_handshake_start(struct gw_tls_handshake *handshake, struct gw_tls_context *context,
                             h2o_socket_t *sock, gw_tls_handshake_fn on_end_fn)
 {
-    *handshake = (struct gw_tls_handshake){.on_end = on_end_fn, .sock = sock};
+    *handshake = (struct gw_tls_handshake){
+        .on_end = on_end_fn, .context = gw_tls_context_ref(context), .sock = sock};
     sock->data = handshake;
     h2o_socket_ssl_handshake(sock, context->certificates[0].ssl_ctx, NULL, on_end);
+}
+
+void gw_tls_handshake_cancel(struct gw_tls_handshake *handshake)
+{
+    gw_tls_context_unref(handshake->context);
+    handshake->context = NULL;
 }
 
 struct gw_tls_client *gw_tls_handshake_client(const struct gw_tls_handshake *handshake)

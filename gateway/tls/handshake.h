@@ -22,9 +22,11 @@ typedef void (*gw_tls_handshake_fn)(struct gw_tls_handshake *handshake,
 /* An alert is short. */
 #define GW_TLS_ALERT_MAX 64
 
-/* Embedded by value; stays where it is until on_end, or until the socket is closed. */
+/* Embedded by value; zero-initialised is "not begun". Stays where it is until on_end or
+ * gw_tls_handshake_cancel. */
 struct gw_tls_handshake {
     gw_tls_handshake_fn on_end;
+    struct gw_tls_context *context; /* counted; NULL: not begun, or over */
     h2o_socket_t *sock;
     SSL *ssl; /* NULL: the client has not said anything yet */
     struct {
@@ -38,9 +40,12 @@ struct gw_tls_handshake {
 /* Takes sock->data and sock's callbacks until it calls on_end, once and later. What the client has
  * sent behind its part of the handshake is in sock->input then. Unless the outcome is GW_TLS_DONE,
  * the client has been told why and all that is left to do is to close the socket. To give up
- * earlier, close it: on_end is not called then. */
+ * earlier, close it, and cancel when it is: on_end is not called then. */
 void gw_tls_handshake_start(struct gw_tls_handshake *handshake, struct gw_tls_context *context,
                             h2o_socket_t *sock, gw_tls_handshake_fn on_end);
+
+/* In the socket's on_close, or later. Harmless when the handshake is over or has not begun. */
+void gw_tls_handshake_cancel(struct gw_tls_handshake *handshake);
 
 /* In on_end, of GW_TLS_DONE: the client by its certificate; NULL: it has shown none. The caller's
  * to free. */

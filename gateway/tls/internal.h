@@ -20,9 +20,10 @@ struct gw_tls_certificate {
     int64_t expires_s;
 };
 
-/* Lives as long as certificates[0].ssl_ctx, of which every connection begins: OpenSSL counts the
- * references to that, frees the context with it, and calls nothing of it afterwards. */
+/* OpenSSL calls back into it during handshakes only, each of which has a reference. The SSL_CTXs
+ * live on for as long as connections need them. */
 struct gw_tls_context {
+    uint32_t references; /* atomic */
     struct gw_tls_certificate *certificates;
     size_t certificate_count;
     struct gw_strmap by_name; /* lower case, "*.example.com" for wildcards */

@@ -361,6 +361,13 @@ def http2_backend(on_frame):
 # --- processes ---
 
 
+def is_sanitized(binary):
+    """Whether it was built with a sanitizer, which uses memory in its own way."""
+    with open(binary, "rb") as file:
+        content = file.read()
+        return b"__asan_init" in content or b"__tsan_init" in content
+
+
 class Process:
     def __init__(self, name, command, log, env=None, cwd=None):
         self.name, self.log = name, log

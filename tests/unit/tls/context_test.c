@@ -256,10 +256,14 @@ static void connections_keep_the_context_that_they_began_with(void **state)
     SSL_set_tlsext_host_name(under_way.client, "two.example");
     SSL_connect(under_way.client);
     SSL_accept(under_way.server);
-    gw_tls_context_unref(gw_tls_context_ref(context));
+    struct gw_tls_context *another = gw_tls_context_ref(context); /* a handshake's */
     gw_tls_context_unref(context);
     assert_true(pair_shake(&under_way));
     assert_true(pair_shake(&fresh));
+    gw_tls_context_unref(another);
+    char byte;
+    assert_int_equal(SSL_write(under_way.client, "x", 1), 1);
+    assert_int_equal(SSL_read(under_way.server, &byte, 1), 1);
     assert_int_equal(X509_cmp(SSL_get0_peer_certificate(fresh.client), two.certificate), 0);
     pair_close(&under_way);
     pair_close(&fresh);

@@ -61,7 +61,9 @@ struct meeting {
 
 static void on_close(void *arg)
 {
-    ((struct meeting *)arg)->sock = NULL;
+    struct meeting *m = arg;
+    m->sock = NULL;
+    gw_tls_handshake_cancel(&m->handshake);
 }
 
 static void on_end(struct gw_tls_handshake *handshake, enum gw_tls_outcome outcome)
