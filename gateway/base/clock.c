@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/digits.h"
+
 uint64_t gw_clock_ns(void)
 {
     struct timespec t;
@@ -40,7 +42,8 @@ void gw_clock_format(char out[GW_TIMESTAMP_LENGTH + 1], int64_t wall_us)
         last_second = second;
     }
     memcpy(out, last_text, 19);
-    memcpy(out + 19, ".000000Z", 9);
-    for (char *digit = out + 25; micros > 0; micros /= 10)
-        *digit-- = (char)('0' + micros % 10);
+    out[19] = '.';
+    char *to = gw_digits_put_3(out + 20, (uint32_t)micros / 1000);
+    to = gw_digits_put_3(to, (uint32_t)micros % 1000);
+    memcpy(to, "Z", 2);
 }

@@ -3,6 +3,7 @@
 #include <h2o/hostinfo.h>
 #include <h2o/timeout.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -14,7 +15,7 @@ struct gw_loop {
     h2o_multithread_receiver_t resolutions;
     uint64_t now_ms; /* 0: the clock is to be read */
     int stopping;
-    size_t resolving; /* look-ups whose message is still to come, cancelled ones among them */
+    h2o_linklist_t resolves; /* whose message is still to come, cancelled ones among them */
     struct {
         struct gw_timer **heap; /* heap[1] expires first; heap[0] is unused */
         size_t count, capacity;
@@ -45,8 +46,18 @@ static void untie_from_thread(h2o_loop_t *h2o)
     h2o_buffer_set_prototype(&queue_socket->input, &keeps_nothing);
 }
 
+/* A look-up that hangs keeps a thread: with one, as libh2o has it, no other name would be found. */
+#define RESOLVER_THREADS_MOST 16
+
+static void set_resolver_threads(void)
+{
+    h2o_hostinfo_max_threads = RESOLVER_THREADS_MOST;
+}
+
 struct gw_loop *gw_loop_create(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, set_resolver_threads);
     struct gw_loop *loop = gw_alloc(sizeof(*loop));
     loop->h2o = h2o_evloop_create();
     loop->queue = h2o_multithread_create_queue(loop->h2o);
@@ -55,6 +66,7 @@ struct gw_loop *gw_loop_create(void)
     h2o_multithread_register_receiver(loop->queue, &loop->resolutions,
                                       h2o_hostinfo_getaddr_receiver);
     h2o_linklist_init_anchor(&loop->tasks);
+    h2o_linklist_init_anchor(&loop->resolves);
     return loop;
 }
 
@@ -68,7 +80,7 @@ static void run_completions(struct gw_loop *loop)
 
 void gw_loop_destroy(struct gw_loop *loop)
 {
-    if (loop == NULL || loop->resolving > 0)
+    if (loop == NULL || !h2o_linklist_is_empty(&loop->resolves))
         return; /* a resolver thread still has our address, and getaddrinfo cannot be ended */
     /* h2o_multithread_destroy_queue frees neither the queue nor, before one more turn, its socket.
      */
@@ -246,9 +258,11 @@ void gw_loop_post(struct gw_loop *loop, struct gw_message *message)
 /* --- host names --- */
 
 struct gw_resolve {
-    struct gw_loop *loop;
+    h2o_linklist_t link;
     gw_resolve_fn fn; /* NULL: cancelled */
     void *arg;
+    struct gw_slice host, port;
+    char text[];
 };
 
 static void on_resolved(h2o_hostinfo_getaddr_req_t *request, const char *error,
@@ -256,21 +270,48 @@ static void on_resolved(h2o_hostinfo_getaddr_req_t *request, const char *error,
 {
     (void)request;
     struct gw_resolve *resolve = arg;
-    resolve->loop->resolving--;
+    h2o_linklist_unlink(&resolve->link);
     if (resolve->fn != NULL)
         resolve->fn(resolve->arg, error, error ? NULL : addresses);
     free(resolve);
 }
 
-struct gw_resolve *gw_resolve_start(struct gw_loop *loop, struct gw_slice host,
-                                    struct gw_slice port, gw_resolve_fn fn, void *arg)
+/* A look-up of the same that was cancelled and still runs. */
+static struct gw_resolve *find_cancelled(struct gw_loop *loop, struct gw_slice host,
+                                         struct gw_slice port)
 {
-    struct gw_resolve *resolve = gw_alloc(sizeof(*resolve));
-    *resolve = (struct gw_resolve){loop, fn, arg};
-    loop->resolving++;
+    for (h2o_linklist_t *l = loop->resolves.next; l != &loop->resolves; l = l->next) {
+        struct gw_resolve *resolve = H2O_STRUCT_FROM_MEMBER(struct gw_resolve, link, l);
+        if (resolve->fn == NULL && gw_slice_eq(resolve->host, host) &&
+            gw_slice_eq(resolve->port, port))
+            return resolve;
+    }
+    return NULL;
+}
+
+static struct gw_resolve *look_up(struct gw_loop *loop, struct gw_slice host, struct gw_slice port)
+{
+    struct gw_resolve *resolve = gw_alloc(sizeof(*resolve) + host.len + port.len);
+    memcpy(resolve->text, host.base, host.len);
+    memcpy(resolve->text + host.len, port.base, port.len);
+    resolve->host = gw_slice(resolve->text, host.len);
+    resolve->port = gw_slice(resolve->text + host.len, port.len);
+    h2o_linklist_insert(&loop->resolves, &resolve->link);
     h2o_hostinfo_getaddr(&loop->resolutions, h2o_iovec_init(host.base, host.len),
                          h2o_iovec_init(port.base, port.len), AF_UNSPEC, SOCK_STREAM, IPPROTO_TCP,
                          AI_ADDRCONFIG | AI_NUMERICSERV, on_resolved, resolve);
+    return resolve;
+}
+
+struct gw_resolve *gw_resolve_start(struct gw_loop *loop, struct gw_slice host,
+                                    struct gw_slice port, gw_resolve_fn fn, void *arg)
+{
+    /* getaddrinfo cannot be ended: who tries again and again must not pile up threads in it. */
+    struct gw_resolve *resolve = find_cancelled(loop, host, port);
+    if (resolve == NULL)
+        resolve = look_up(loop, host, port);
+    resolve->fn = fn;
+    resolve->arg = arg;
     return resolve;
 }
 

@@ -94,7 +94,7 @@ typedef void (*gw_resolve_fn)(void *arg, const char *error, const struct addrinf
 /* Answers later, never from within the call. host and port (a number) are copied. */
 struct gw_resolve *gw_resolve_start(struct gw_loop *loop, struct gw_slice host,
                                     struct gw_slice port, gw_resolve_fn fn, void *arg);
-/* fn will not be called. */
+/* fn will not be called. The look-up goes on, and is taken up by the next one of the same name. */
 void gw_resolve_cancel(struct gw_resolve *resolve);
 
 #endif

@@ -50,12 +50,14 @@ uint32_t gw_random_below(uint32_t bound)
 
 void gw_random_bytes(void *out, size_t count)
 {
-    for (char *p = out; count > 0;) {
+    char *p = out;
+    for (; count >= 8; p += 8, count -= 8) {
         uint64_t word = gw_random_u64();
-        size_t n = count < sizeof(word) ? count : sizeof(word);
-        memcpy(p, &word, n);
-        p += n;
-        count -= n;
+        memcpy(p, &word, 8);
+    }
+    if (count > 0) {
+        uint64_t word = gw_random_u64();
+        memcpy(p, &word, count);
     }
 }
 
@@ -65,12 +67,13 @@ void gw_random_uuid(char out[GW_UUID_LENGTH + 1])
     gw_random_bytes(bytes, sizeof(bytes));
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    static const uint8_t groups[] = {4, 2, 2, 2, 6};
-    const uint8_t *from = bytes;
-    for (size_t i = 0; i < sizeof(groups); i++) {
-        gw_hex_encode(out, from, groups[i]);
-        out += 2 * groups[i];
-        from += groups[i];
-        *out++ = i + 1 < sizeof(groups) ? '-' : '\0';
-    }
+    char digits[32];
+    gw_hex_encode(digits, bytes, sizeof(bytes));
+    memcpy(out, digits, 8);
+    memcpy(out + 9, digits + 8, 4);
+    memcpy(out + 14, digits + 12, 4);
+    memcpy(out + 19, digits + 16, 4);
+    memcpy(out + 24, digits + 20, 12);
+    out[8] = out[13] = out[18] = out[23] = '-';
+    out[GW_UUID_LENGTH] = '\0';
 }

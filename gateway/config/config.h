@@ -44,12 +44,21 @@ struct gw_config_listener {
 };
 
 struct gw_config_limits {
-    uint64_t request_body_bytes;   /* 4 MiB */
-    uint64_t header_bytes;         /* 64 KiB */
-    uint32_t header_count;         /* 100; at most 100 */
-    uint32_t connections;          /* 10000, over all workers */
-    uint64_t request_timeout_ms;   /* 30 s */
-    uint64_t handshake_timeout_ms; /* 10 s; of TLS */
+    uint64_t request_body_bytes;     /* 4 MiB */
+    uint64_t header_bytes;           /* 64 KiB */
+    uint32_t header_count;           /* 100; at most 100 */
+    uint32_t connections;            /* 10000, over all workers */
+    uint64_t handshake_timeout_ms;   /* 10 s; of TLS */
+    uint64_t request_timeout_ms;     /* 30 s */
+    uint64_t stream_idle_timeout_ms; /* 5 min */
+    uint64_t header_timeout_ms; /* 10 s; of a connection's first request head, and each in HTTP/2 */
+    /* HTTP/2 */
+    uint64_t idle_timeout_ms;    /* 3 min; of a connection without requests */
+    uint64_t body_timeout_ms;    /* 30 s; of a body that is wanted whole */
+    uint64_t write_timeout_ms;   /* 60 s in which the client takes nothing */
+    uint32_t concurrent_streams; /* 128, per connection */
+    uint32_t early_resets;       /* 200, per connection; a quarter is given back each second */
+    uint32_t control_frames;     /* 1000, per connection; a tenth is given back each second */
 };
 
 struct gw_config_endpoint {
@@ -97,6 +106,10 @@ struct gw_config_route {
     struct gw_config_json json; /* the global block with the route's own keys over it */
 };
 
+struct gw_config_streaming {
+    uint64_t heartbeat_ms; /* 15 s; of Server-Sent Events */
+};
+
 enum gw_propagate { GW_PROPAGATE_W3C = 1, GW_PROPAGATE_B3 = 2, GW_PROPAGATE_XTRACE = 4 };
 
 struct gw_config_tracing {
@@ -130,6 +143,7 @@ struct gw_config {
     struct gw_config_route *routes;
     size_t route_count;
     struct gw_config_json json;
+    struct gw_config_streaming streaming;
     struct gw_config_tracing tracing;
     struct gw_config_access_log access_log;
     struct gw_string_list forward_headers; /* lower case */

@@ -311,6 +311,15 @@ static const struct gw_key limit_keys[] = {
     {"request_timeout", gw_read_duration, AT(request_timeout_ms), "30s", .min = 1,
      .max = 24 * HOUR},
     {"handshake_timeout", gw_read_duration, AT(handshake_timeout_ms), "10s", .min = 1, .max = HOUR},
+    {"stream_idle_timeout", gw_read_duration, AT(stream_idle_timeout_ms), "5m", .min = 1,
+     .max = 24 * HOUR},
+    {"header_timeout", gw_read_duration, AT(header_timeout_ms), "10s", .min = 1, .max = HOUR},
+    {"idle_timeout", gw_read_duration, AT(idle_timeout_ms), "3m", .min = 1, .max = 24 * HOUR},
+    {"body_timeout", gw_read_duration, AT(body_timeout_ms), "30s", .min = 1, .max = 24 * HOUR},
+    {"write_timeout", gw_read_duration, AT(write_timeout_ms), "60s", .min = 1, .max = 24 * HOUR},
+    {"concurrent_streams", gw_read_number, AT(concurrent_streams), "128", .min = 1, .max = 10000},
+    {"early_resets", gw_read_number, AT(early_resets), "200", .min = 1, .max = 1000000},
+    {"control_frames", gw_read_number, AT(control_frames), "1000", .min = 10, .max = 1000000},
 };
 #undef AT
 static const struct gw_block limits_block = {"`limits`", KEYS(limit_keys)};
@@ -390,6 +399,12 @@ static const struct gw_key route_keys[] = {
 static const struct gw_block route_block = {"a route", sizeof(struct gw_config_route),
                                             KEYS(route_keys), begin_route, check_route};
 
+static const struct gw_key streaming_keys[] = {
+    {"heartbeat", gw_read_duration, offsetof(struct gw_config_streaming, heartbeat_ms), "15s",
+     .min = 1, .max = HOUR},
+};
+static const struct gw_block streaming_block = {"`streaming`", KEYS(streaming_keys)};
+
 static const struct gw_choice propagate_choices[] = {
     {"w3c", GW_PROPAGATE_W3C},
     {"b3", GW_PROPAGATE_B3},
@@ -436,6 +451,7 @@ static const struct gw_key config_keys[] = {
      .count_offset = AT(upstream_count)},
     {"json", gw_read_block, AT(json), .block = &json_block},
     {"routes", gw_read_blocks, AT(routes), .block = &route_block, .count_offset = AT(route_count)},
+    {"streaming", gw_read_block, AT(streaming), "{}", .block = &streaming_block},
     {"tracing", gw_read_block, AT(tracing), .block = &tracing_block},
     {"access_log", gw_read_block, AT(access_log), .block = &access_log_block},
     {"forward_headers", gw_read_strings, AT(forward_headers), .form = &forward_header_form},

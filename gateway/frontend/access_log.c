@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -15,6 +16,9 @@ struct gw_access_log {
     pthread_t thread;
     char *path;
     int fd;
+    bool is_failing; /* the last write failed */
+    struct gw_metrics *metrics;
+    uint32_t shard; /* the writing thread's */
     gw_metric dropped;
 };
 
@@ -43,23 +47,46 @@ struct buffer {
 #define LINE_MAX_BYTES (6 * (PATH_MAX_BYTES + 8 * TEXT_MAX_BYTES) + 2 * 2 * CLIENT_MAX_BYTES + 1024)
 _Static_assert(LINE_MAX_BYTES < GW_ACCESS_LOG_BUFFER_BYTES / 2, "a buffer holds several lines");
 
-static void write_all(int fd, const char *bytes, size_t len)
+static size_t count_lines(const char *bytes, size_t len)
+{
+    size_t lines = 0;
+    const char *end = bytes + len;
+    while ((bytes = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
+        lines++;
+        bytes++;
+    }
+    return lines;
+}
+
+/* A full disk or a reader that left must not end the gateway, nor fill its own log. */
+static void drop(struct gw_access_log *log, const char *bytes, size_t len)
+{
+    if (!log->is_failing)
+        fprintf(stderr, "sluice: access log %s: %s\n", log->path, strerror(errno));
+    log->is_failing = true;
+    gw_count(gw_metrics_shard(log->metrics, log->shard), log->dropped, count_lines(bytes, len));
+}
+
+static void write_all(struct gw_access_log *log, const char *bytes, size_t len)
 {
     while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
+        ssize_t n = write(log->fd, bytes, len);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
-            return; /* a full disk or a reader that left must not end the gateway */
+        if (n < 0) {
+            drop(log, bytes, len);
+            return;
+        }
         bytes += n;
         len -= (size_t)n;
     }
+    log->is_failing = false;
 }
 
 static void on_buffer(struct gw_message *message)
 {
     struct buffer *b = H2O_STRUCT_FROM_MEMBER(struct buffer, message, message);
-    write_all(b->log->fd, b->bytes, b->len);
+    write_all(b->log, b->bytes, b->len);
     __atomic_fetch_sub(b->backlog, 1, __ATOMIC_RELEASE);
     free(b);
 }
@@ -79,7 +106,7 @@ static int open_path(const char *path)
 }
 
 struct gw_access_log *gw_access_log_open(const char *path, struct gw_metrics *metrics,
-                                         struct gw_error *error)
+                                         uint32_t shard, struct gw_error *error)
 {
     int fd = open_path(path);
     if (fd < 0) {
@@ -90,9 +117,11 @@ struct gw_access_log *gw_access_log_open(const char *path, struct gw_metrics *me
     log->path = gw_strdup(gw_slice_str(path));
     log->fd = fd;
     log->loop = gw_loop_create();
-    log->dropped =
-        gw_metrics_add(metrics, GW_COUNTER, "sluice_access_log_dropped_total",
-                       "Access log lines dropped because the file fell behind.", NULL, 0);
+    log->metrics = metrics;
+    log->shard = shard;
+    log->dropped = gw_metrics_add(
+        metrics, GW_COUNTER, "sluice_access_log_dropped_total",
+        "Access log lines dropped because the file fell behind or could not be written.", NULL, 0);
     pthread_create(&log->thread, NULL, run, log);
     return log;
 }
@@ -113,6 +142,8 @@ static void on_reopen(struct gw_message *message)
 {
     struct control *c = H2O_STRUCT_FROM_MEMBER(struct control, message, message);
     int fd = open_path(c->log->path);
+    if (fd < 0)
+        fprintf(stderr, "sluice: access log %s: %s\n", c->log->path, strerror(errno));
     if (fd >= 0 && fd != c->log->fd) {
         close(c->log->fd);
         c->log->fd = fd;

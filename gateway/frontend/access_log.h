@@ -1,6 +1,7 @@
 /* The access log: one JSON object a line. Workers format lines into buffers of their own; a thread
  * writes them to the file, so that a slow disk or reader never holds a worker. When the file falls
- * behind by more than GW_ACCESS_LOG_BACKLOG buffers of a worker, lines are dropped and counted. */
+ * behind by more than GW_ACCESS_LOG_BACKLOG buffers of a worker, or cannot be written, lines are
+ * dropped and counted. */
 #ifndef GW_FRONTEND_ACCESS_LOG_H
 #define GW_FRONTEND_ACCESS_LOG_H
 
@@ -16,12 +17,13 @@
 
 struct gw_access_log;
 
-/* "-" is standard output. Registers its metric. */
+/* "-" is standard output. Registers its metric; `shard` is the number of the writing thread's own
+ * shard, first used when the writers are. */
 struct gw_access_log *gw_access_log_open(const char *path, struct gw_metrics *metrics,
-                                         struct gw_error *error);
+                                         uint32_t shard, struct gw_error *error);
 /* Writes what is left. After the workers' writers are closed. NULL is allowed. */
 void gw_access_log_close(struct gw_access_log *log);
-/* Opens the path again (after it was renamed); any thread. */
+/* Opens the path again (after it was renamed), or keeps the file where that fails; any thread. */
 void gw_access_log_reopen(struct gw_access_log *log);
 
 /* A worker's side; worker-local. */

@@ -1,102 +1,156 @@
 #include "frontend/admin.h"
 
+#include <errno.h>
 #include <h2o/http1.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+
+#define PAUSE_MS 100
 
 struct gw_admin {
     struct gw_frontend *frontend;
     h2o_globalconf_t config;
     h2o_context_t context;
     h2o_socket_t *listener;
+    struct gw_timer pause; /* of accepting, after the process ran out of files */
 };
 
 struct page {
-    h2o_handler_t super;
-    struct gw_admin *admin;
-    void (*show)(struct gw_admin *admin, h2o_req_t *req, struct gw_buf *out);
+    const char *path;
+    const char *type;
+    /* Returns the HTTP status. */
+    int (*show)(struct gw_admin *admin, struct gw_buf *out);
 };
 
-static void show_metrics(struct gw_admin *admin, h2o_req_t *req, struct gw_buf *out)
+struct handler {
+    h2o_handler_t super;
+    struct gw_admin *admin;
+};
+
+static int show_metrics(struct gw_admin *admin, struct gw_buf *out)
 {
-    (void)req;
     gw_metrics_expose(admin->frontend->metrics, out);
+    return 200;
 }
 
-static void show_stats(struct gw_admin *admin, h2o_req_t *req, struct gw_buf *out)
+static int show_stats(struct gw_admin *admin, struct gw_buf *out)
 {
-    (void)req;
     gw_buf_append(out, GW_SLICE("{\"methods\":"));
     gw_http_metrics_stats(admin->frontend->http_metrics, out);
     gw_buf_append(out, GW_SLICE(",\"upstreams\":"));
     gw_upstream_set_stats(admin->frontend->upstream_set, out);
     gw_buf_append(out, GW_SLICE("}\n"));
+    return 200;
 }
 
-static void show_health(struct gw_admin *admin, h2o_req_t *req, struct gw_buf *out)
+static int show_health(struct gw_admin *admin, struct gw_buf *out)
 {
     (void)admin;
-    (void)req;
     gw_buf_append(out, GW_SLICE("{\"status\":\"healthy\"}\n"));
+    return 200;
 }
 
-static void show_ready(struct gw_admin *admin, h2o_req_t *req, struct gw_buf *out)
+static int show_ready(struct gw_admin *admin, struct gw_buf *out)
 {
     bool is_ready = __atomic_load_n(&admin->frontend->is_ready, __ATOMIC_ACQUIRE);
-    if (!is_ready) {
-        req->res.status = 503;
-        req->res.reason = "Service Unavailable";
-    }
     gw_buf_append(out, is_ready ? GW_SLICE("{\"status\":\"ready\"}\n")
                                 : GW_SLICE("{\"status\":\"not ready\"}\n"));
+    return is_ready ? 200 : 503;
 }
 
-static int on_page(h2o_handler_t *self, h2o_req_t *req)
+static const struct page pages[] = {
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", show_metrics},
+    {"/stats", "application/json", show_stats},
+    {"/health", "application/json", show_health},
+    {"/ready", "application/json", show_ready},
+};
+
+static const struct page *find_page(struct gw_slice path)
 {
-    struct page *page = (struct page *)self;
+    const char *query = memchr(path.base, '?', path.len);
+    if (query != NULL)
+        path.len = (size_t)(query - path.base);
+    for (size_t i = 0; i < sizeof(pages) / sizeof(*pages); i++) {
+        if (gw_slice_eq(path, gw_slice_str(pages[i].path)))
+            return &pages[i];
+    }
+    return NULL;
+}
+
+static const char *reason_of(int status)
+{
+    switch (status) {
+    case 200:
+        return "OK";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    default:
+        return "Service Unavailable";
+    }
+}
+
+static void answer(h2o_req_t *req, int status, const char *type, const struct gw_buf *body)
+{
+    static h2o_generator_t generator;
+    req->res.status = status;
+    req->res.reason = reason_of(status);
+    req->res.content_length = body->len;
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
+    h2o_start_response(req, &generator);
+    h2o_iovec_t vec = h2o_iovec_init(body->base, body->len);
     bool is_head = h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"));
-    if (!is_head && !h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET"))) {
+    h2o_send(req, &vec, is_head ? 0 : 1, H2O_SEND_STATE_FINAL);
+}
+
+static int on_req(h2o_handler_t *self, h2o_req_t *req)
+{
+    struct gw_admin *admin = ((struct handler *)self)->admin;
+    struct gw_slice method = gw_slice(req->method.base, req->method.len);
+    const struct page *page = find_page(gw_slice(req->path.base, req->path.len));
+    struct gw_buf body = gw_buf_in_pool(&req->pool);
+    if (page == NULL) {
+        gw_buf_append(&body, GW_SLICE("{\"code\":5,\"message\":\"no such page, expected /metrics, "
+                                      "/stats, /health or /ready\",\"details\":[]}"));
+        answer(req, 404, "application/json", &body);
+    } else if (!gw_slice_eq(method, GW_SLICE("GET")) && !gw_slice_eq(method, GW_SLICE("HEAD"))) {
         h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_ALLOW, NULL,
                        H2O_STRLIT("GET, HEAD"));
-        h2o_send_error_405(req, "Method Not Allowed", "method not allowed\n",
-                           H2O_SEND_ERROR_KEEP_HEADERS);
-        return 0;
+        gw_buf_append(&body,
+                      GW_SLICE("{\"code\":12,\"message\":\"the method is not allowed for this "
+                               "page, expected GET\",\"details\":[]}"));
+        answer(req, 405, "application/json", &body);
+    } else {
+        int status = page->show(admin, &body);
+        answer(req, status, page->type, &body);
     }
-    static h2o_generator_t generator;
-    struct gw_buf out = gw_buf_in_pool(&req->pool);
-    req->res.status = 200;
-    page->show(page->admin, req, &out);
-    req->res.content_length = out.len;
-    h2o_iovec_t type = page->show == show_metrics
-                           ? h2o_iovec_init(H2O_STRLIT("text/plain; version=0.0.4; charset=utf-8"))
-                           : h2o_iovec_init(H2O_STRLIT("application/json"));
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type.base,
-                   type.len);
-    h2o_start_response(req, &generator);
-    h2o_iovec_t body = h2o_iovec_init(out.base, out.len);
-    h2o_send(req, &body, is_head ? 0 : 1, H2O_SEND_STATE_FINAL);
     return 0;
 }
-
-static const struct {
-    const char *path;
-    void (*show)(struct gw_admin *admin, h2o_req_t *req, struct gw_buf *out);
-} pages[] = {
-    {"/metrics", show_metrics},
-    {"/stats", show_stats},
-    {"/health", show_health},
-    {"/ready", show_ready},
-};
 
 static void on_accept(h2o_socket_t *listener, const char *error)
 {
     struct gw_admin *admin = listener->data;
-    h2o_socket_t *sock;
-    if (error != NULL || (sock = h2o_evloop_socket_accept(listener)) == NULL)
+    if (error != NULL)
         return;
+    h2o_socket_t *sock = h2o_evloop_socket_accept(listener);
+    if (sock == NULL) {
+        if (errno == EMFILE || errno == ENFILE) {
+            h2o_socket_read_stop(listener);
+            gw_timer_start(admin->frontend->control_loop, &admin->pause,
+                           gw_loop_now_ms(admin->frontend->control_loop) + PAUSE_MS);
+        }
+        return;
+    }
     h2o_accept_ctx_t accept = {.ctx = &admin->context, .hosts = admin->config.hosts};
     h2o_http1_accept(&accept, sock, *h2o_get_timestamp(&admin->context, NULL, NULL));
+}
+
+static void on_pause_end(struct gw_timer *timer)
+{
+    h2o_socket_read_start(H2O_STRUCT_FROM_MEMBER(struct gw_admin, pause, timer)->listener,
+                          on_accept);
 }
 
 struct gw_admin *gw_admin_create(struct gw_frontend *frontend, struct gw_loop *loop, int fd)
@@ -109,16 +163,14 @@ struct gw_admin *gw_admin_create(struct gw_frontend *frontend, struct gw_loop *l
     admin->config.max_request_entity_size = 1024;
     h2o_hostconf_t *host =
         h2o_config_register_host(&admin->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-    for (size_t i = 0; i < sizeof(pages) / sizeof(*pages); i++) {
-        h2o_pathconf_t *path = h2o_config_register_path(host, pages[i].path, 0);
-        struct page *page = (struct page *)h2o_create_handler(path, sizeof(*page));
-        page->super.on_req = on_page;
-        page->admin = admin;
-        page->show = pages[i].show;
-    }
+    h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
+    struct handler *handler = (struct handler *)h2o_create_handler(path, sizeof(*handler));
+    handler->super.on_req = on_req;
+    handler->admin = admin;
     h2o_context_init(&admin->context, gw_loop_h2o(loop), &admin->config);
     admin->listener = h2o_evloop_socket_create(gw_loop_h2o(loop), fd, H2O_SOCKET_FLAG_DONT_READ);
     admin->listener->data = admin;
+    admin->pause.fn = on_pause_end;
     h2o_socket_read_start(admin->listener, on_accept);
     return admin;
 }
@@ -134,6 +186,7 @@ void gw_admin_destroy(struct gw_admin *admin)
 {
     if (admin == NULL)
         return;
+    gw_timer_stop(admin->frontend->control_loop, &admin->pause);
     h2o_socket_close(admin->listener);
     admin->config.http1.callbacks.foreach_request(&admin->context, close_request, NULL);
     for (int i = 0; i < 100 && !h2o_linklist_is_empty(&admin->context.http1._conns); i++)

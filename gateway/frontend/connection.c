@@ -1,25 +1,76 @@
 #include "frontend/connection.h"
 
+#include <fcntl.h>
 #include <h2o/http1.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
+#include "frontend/http2.h"
 #include "frontend/listener.h"
 
-static void on_close(void *data)
+/* How long and how much a client may send on after an answer that closes. */
+#define LINGER_MS 2000
+#define LINGER_BYTES (64u << 20)
+
+static void release(struct gw_connection *connection)
 {
-    struct gw_connection *connection = data;
-    gw_task_cancel(connection->worker->loop, &connection->http1.next);
-    gw_timer_stop(connection->worker->loop, &connection->tls.timeout);
-    gw_tls_handshake_cancel(&connection->tls.handshake);
     h2o_linklist_unlink(&connection->link);
     free(connection->tls.client);
     __atomic_fetch_sub(&connection->worker->connection_count, 1, __ATOMIC_RELAXED);
     __atomic_fetch_sub(&connection->worker->frontend->total_connections, 1, __ATOMIC_RELAXED);
     free(connection);
+}
+
+static void end_linger(struct gw_connection *connection)
+{
+    gw_timer_stop(connection->worker->loop, &connection->linger);
+    h2o_socket_close(connection->sock);
+    release(connection);
+}
+
+static void on_linger_end(struct gw_timer *timer)
+{
+    end_linger(H2O_STRUCT_FROM_MEMBER(struct gw_connection, linger, timer));
+}
+
+static void on_linger_read(h2o_socket_t *sock, const char *error)
+{
+    struct gw_connection *connection = sock->data;
+    connection->linger_bytes += sock->input->size;
+    h2o_buffer_consume(&sock->input, sock->input->size);
+    if (error != NULL || connection->linger_bytes > LINGER_BYTES)
+        end_linger(connection);
+}
+
+static void on_close(void *data)
+{
+    struct gw_connection *connection = data;
+    struct gw_loop *loop = connection->worker->loop;
+    gw_task_cancel(loop, &connection->http1.next);
+    gw_timer_stop(loop, &connection->tls.timeout);
+    gw_tls_handshake_cancel(&connection->tls.handshake);
+    if (h2o_linklist_is_linked(&connection->awaiting_link))
+        h2o_linklist_unlink(&connection->awaiting_link);
+    if (connection->linger_fd < 0) {
+        release(connection);
+        return;
+    }
+    shutdown(connection->linger_fd, SHUT_WR);
+    connection->sock = h2o_evloop_socket_create(gw_loop_h2o(loop), connection->linger_fd, 0);
+    connection->sock->data = connection;
+    h2o_socket_read_start(connection->sock, on_linger_read);
+    connection->linger.fn = on_linger_end;
+    gw_timer_start(loop, &connection->linger, gw_loop_now_ms(loop) + LINGER_MS);
+}
+
+void gw_connection_linger(struct gw_connection *connection)
+{
+    if (connection->linger_fd < 0 && !connection->worker->draining)
+        connection->linger_fd = fcntl(h2o_socket_get_fd(connection->sock), F_DUPFD_CLOEXEC, 0);
 }
 
 static void name_peer(struct gw_connection *connection, int fd)
@@ -45,7 +96,7 @@ static void name_peer(struct gw_connection *connection, int fd)
     connection->remote_length = text != NULL ? strlen(text) : 0;
 }
 
-/* --- request heads ---
+/* --- HTTP/1.1 request heads ---
  *
  * libh2o reads a connection by a callback of its own. While a head is expected, ours stands in
  * front of it, and lets libh2o see the head when it is whole and sound. A head that is refused is
@@ -76,17 +127,25 @@ static void replace_input(h2o_socket_t *sock)
     sock->input->size = sizeof(stand_in) - 1;
 }
 
+/* False: the head is not all there. */
+static bool admit_head(struct gw_connection *connection)
+{
+    if (connection->http1.is_head_checked)
+        return true;
+    enum gw_http1_outcome outcome = check_head(connection);
+    if (outcome == GW_HTTP1_INCOMPLETE)
+        return false;
+    if (outcome == GW_HTTP1_REFUSED)
+        replace_input(connection->sock);
+    connection->http1.is_head_checked = true;
+    return true;
+}
+
 static void on_head_bytes(h2o_socket_t *sock, const char *error)
 {
     struct gw_connection *connection = sock->on_close.data;
-    if (error == NULL && !connection->http1.is_head_checked) {
-        enum gw_http1_outcome outcome = check_head(connection);
-        if (outcome == GW_HTTP1_INCOMPLETE)
-            return; /* libh2o's timeout runs */
-        if (outcome == GW_HTTP1_REFUSED)
-            replace_input(sock);
-        connection->http1.is_head_checked = true;
-    }
+    if (error == NULL && !admit_head(connection))
+        return; /* libh2o's timeout runs */
     connection->http1.libh2o_read(sock, error);
 }
 
@@ -98,11 +157,22 @@ static void await_head(struct gw_task *task)
         h2o_socket_read_start(connection->sock, on_head_bytes);
 }
 
-void gw_connection_check_head(struct gw_connection *connection)
+struct gw_request_fault gw_connection_fault(struct gw_connection *connection, h2o_req_t *req)
 {
+    if (req->version >= 0x200)
+        return gw_http2_fault(req);
     if (!connection->http1.is_head_checked)
         check_head(connection);
     connection->http1.is_head_checked = true;
+    return connection->http1.fault;
+}
+
+void gw_connection_break_off(h2o_req_t *req)
+{
+    if (req->version >= 0x200)
+        gw_http2_reset(req);
+    else
+        shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RDWR);
 }
 
 void gw_connection_request_done(struct gw_connection *connection)
@@ -113,27 +183,68 @@ void gw_connection_request_done(struct gw_connection *connection)
     gw_loop_defer(connection->worker->loop, &connection->http1.next);
 }
 
-/* --- from the accepted socket to a protocol --- */
+/* --- a new connection ---
+ *
+ * Its first bytes tell which protocol it speaks. libh2o makes its own object of an HTTP/1.1
+ * connection when the first head is whole; one that only waits costs little. */
 
-static void serve_http1(struct gw_connection *connection)
+static void begin_http1(struct gw_connection *connection)
 {
     struct gw_worker *worker = connection->worker;
     h2o_socket_t *sock = connection->sock;
     h2o_accept_ctx_t accept = {.ctx = &worker->h2o, .hosts = worker->frontend->h2o.hosts};
-    /* What came with the end of a TLS handshake: libh2o must not see it before us. */
-    h2o_buffer_t *early = sock->input;
+    h2o_buffer_t *input = sock->input; /* libh2o would serve a request before saying how it reads */
     h2o_buffer_init(&sock->input, &h2o_socket_buffer_prototype);
     h2o_http1_accept(&accept, sock, *h2o_get_timestamp(&worker->h2o, NULL, NULL));
-    sock->input = early;
+    h2o_buffer_dispose(&sock->input);
+    sock->input = input;
     connection->http1.libh2o_read = sock->_cb.read;
     h2o_socket_read_start(sock, on_head_bytes);
-    if (early->size > 0)
-        on_head_bytes(sock, NULL);
+    on_head_bytes(sock, NULL);
 }
 
+static void on_first_bytes(h2o_socket_t *sock, const char *error)
+{
+    struct gw_connection *connection = sock->on_close.data;
+    if (error != NULL) {
+        h2o_socket_close(sock);
+        return;
+    }
+    enum gw_http2_preface preface =
+        gw_http2_preface_check(gw_slice(sock->input->bytes, sock->input->size));
+    if (preface == GW_HTTP2_PREFACE_INCOMPLETE ||
+        (preface == GW_HTTP2_PREFACE_ABSENT && !admit_head(connection)))
+        return;
+    h2o_linklist_unlink(&connection->awaiting_link);
+    if (preface == GW_HTTP2_PREFACE_PRESENT)
+        gw_http2_accept(connection);
+    else
+        begin_http1(connection);
+}
+
+static uint64_t head_timeout_ms(const struct gw_worker *worker)
+{
+    const struct gw_config_limits *limits = &worker->frontend->config->limits;
+    return limits->header_timeout_ms < limits->request_timeout_ms ? limits->header_timeout_ms
+                                                                  : limits->request_timeout_ms;
+}
+
+static void await_first_bytes(struct gw_connection *connection)
+{
+    struct gw_worker *worker = connection->worker;
+    connection->head_expires_ms = gw_loop_now_ms(worker->loop) + head_timeout_ms(worker);
+    h2o_linklist_insert(&worker->awaiting, &connection->awaiting_link);
+    h2o_socket_read_start(connection->sock, on_first_bytes);
+    if (connection->sock->input->size > 0)
+        on_first_bytes(connection->sock, NULL);
+}
+
+/* --- TLS --- */
+
 /* Each with its ALPN name (RFC 7301); the last serves clients that do not say. */
-static const struct gw_slice protocol_names[] = {GW_SLICE_INIT("http/1.1")};
-static void (*const protocols[])(struct gw_connection *connection) = {serve_http1};
+static const struct gw_slice protocol_names[] = {GW_SLICE_INIT("h2"), GW_SLICE_INIT("http/1.1")};
+static void (*const protocols[])(struct gw_connection *connection) = {gw_http2_accept,
+                                                                      await_first_bytes};
 #define PROTOCOL_COUNT (sizeof(protocols) / sizeof(*protocols))
 
 const struct gw_slice *gw_connection_protocols(size_t *ret_count)
@@ -155,13 +266,15 @@ static void on_handshake(struct gw_tls_handshake *handshake, enum gw_tls_outcome
     gw_timer_stop(connection->worker->loop, &connection->tls.timeout);
     count_handshake(connection, outcome);
     if (outcome != GW_TLS_DONE) {
+        if (outcome != GW_TLS_CLOSED)
+            gw_connection_linger(connection); /* so that the alert is read */
         h2o_socket_close(connection->sock);
         return;
     }
     connection->tls.client = gw_tls_handshake_client(handshake);
     struct gw_slice chosen = gw_tls_handshake_protocol(handshake);
     size_t i = 0;
-    while (i + 1 < PROTOCOL_COUNT && !gw_slice_eq(protocol_names[i], chosen))
+    while (i < PROTOCOL_COUNT - 1 && !gw_slice_eq(protocol_names[i], chosen))
         i++;
     protocols[i](connection);
 }
@@ -190,6 +303,7 @@ void gw_connection_accept(struct gw_listener *listener, int fd)
     struct gw_connection *connection = gw_alloc(sizeof(*connection));
     connection->worker = worker;
     h2o_linklist_insert(&worker->connections, &connection->link);
+    connection->linger_fd = -1;
     connection->http1.next.fn = await_head;
     name_peer(connection, fd);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
@@ -201,20 +315,39 @@ void gw_connection_accept(struct gw_listener *listener, int fd)
     if (listener->tls != NULL)
         shake_hands(connection, listener->tls);
     else
-        serve_http1(connection);
+        await_first_bytes(connection);
 }
 
-/* --- ends --- */
+static struct gw_connection *awaiting_of(h2o_linklist_t *link)
+{
+    return H2O_STRUCT_FROM_MEMBER(struct gw_connection, awaiting_link, link);
+}
+
+void gw_connection_sweep(struct gw_worker *worker)
+{
+    uint64_t now = gw_loop_now_ms(worker->loop);
+    h2o_linklist_t *list = &worker->awaiting;
+    while (!h2o_linklist_is_empty(list) && awaiting_of(list->next)->head_expires_ms <= now) {
+        gw_http_metrics_count_limit(worker->frontend->http_metrics, worker->shard,
+                                    GW_LIMIT_HEADER_TIMEOUT);
+        h2o_socket_close(awaiting_of(list->next)->sock);
+    }
+}
+
+/* --- all connections of a worker --- */
 
 static struct gw_connection *connection_at(h2o_linklist_t *link)
 {
     return H2O_STRUCT_FROM_MEMBER(struct gw_connection, link, link);
 }
 
-static bool is_silent(const struct gw_connection *connection)
+static bool is_silent(struct gw_connection *connection)
 {
     struct pollfd p = {.fd = h2o_socket_get_fd(connection->sock), .events = POLLIN};
-    return gw_timer_is_running(&connection->tls.timeout) && connection->tls.handshake.ssl == NULL &&
+    bool is_shaking_hands = gw_timer_is_running(&connection->tls.timeout);
+    return (is_shaking_hands ? connection->tls.handshake.ssl == NULL
+                             : h2o_linklist_is_linked(&connection->awaiting_link) &&
+                                   connection->sock->input->size == 0) &&
            poll(&p, 1, 0) == 0;
 }
 

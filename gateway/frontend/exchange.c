@@ -4,31 +4,9 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
-#include "frontend/connection.h"
-#include "frontend/internal.h"
-#include "frontend/request_headers.h"
+#include "frontend/exchange_internal.h"
+#include "frontend/stream.h"
 #include "transcode/transcode.h"
-
-/* Lives in the request's pool as a shared object, whose dispose callback is how the end of the
- * request is seen: libh2o calls it while the request and its pool can still be read. */
-struct gw_exchange {
-    h2o_req_t *req;
-    struct gw_worker *worker;
-    struct gw_connection *connection;
-    const struct gw_route *route; /* NULL: none matched */
-    uint64_t began_ns;
-    struct gw_request_headers headers;
-
-    struct gw_call *call; /* NULL: not begun, or over */
-    struct gw_call_report report;
-    int grpc_status;    /* -1: no call has ended */
-    struct gw_buf json; /* the answer, once the message is in */
-    uint32_t message_count;
-    struct gw_error message_error; /* status is GW_OK: the message was translated */
-
-    bool watching;        /* the client's socket is ours to read */
-    uint64_t answered_ms; /* on the loop's clock; 0: not yet */
-};
 
 static const char *reason_of(int http_status)
 {
@@ -43,6 +21,10 @@ static const char *reason_of(int http_status)
         return "Not Found";
     case 405:
         return "Method Not Allowed";
+    case 406:
+        return "Not Acceptable";
+    case 408:
+        return "Request Timeout";
     case 409:
         return "Conflict";
     case 413:
@@ -68,6 +50,12 @@ static const char *reason_of(int http_status)
     default:
         return "Internal Server Error";
     }
+}
+
+/* HTTP/2 disposes of a request whose client has left, and watches over its answer. */
+static bool is_http1(const struct gw_exchange *x)
+{
+    return x->req->version < 0x200;
 }
 
 /* --- the end --- */
@@ -98,7 +86,7 @@ static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
             .endpoint = x->report.endpoint,
             .tries = x->report.tries,
             .duration_us = duration_ns / 1000,
-            .bytes_in = x->req->entity.len,
+            .bytes_in = x->body != NULL ? x->body->received : 0,
             .bytes_out = x->req->bytes_sent,
             .trace_id = x->headers.trace.x_trace_id,
             .request_id = x->headers.request_id,
@@ -108,7 +96,7 @@ static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
         });
 }
 
-static void count_call(struct gw_exchange *x, int grpc_status, uint64_t now_ns)
+void gw_exchange_count_call(struct gw_exchange *x, int grpc_status, uint64_t now_ns)
 {
     x->grpc_status = grpc_status;
     gw_http_metrics_count_call(x->worker->frontend->http_metrics, x->worker->shard, x->route,
@@ -120,13 +108,15 @@ static void on_dispose(void *arg)
     struct gw_exchange *x = arg;
     if (x->call != NULL) {
         gw_call_cancel(x->call);
-        count_call(x, GW_CANCELLED, gw_clock_ns());
+        gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
     }
+    gw_stream_dispose(x->stream);
     if (x->watching)
         h2o_socket_dont_read(x->req->conn->callbacks->get_socket(x->req->conn), 0);
     if (x->req->res.status == 0)
         x->req->res.status = 499; /* the connection went before there was an answer */
-    gw_connection_request_done(x->connection);
+    if (is_http1(x))
+        gw_connection_request_done(x->connection);
     uint64_t duration_ns = gw_clock_ns() - x->began_ns;
     gw_http_metrics_count_request(x->worker->frontend->http_metrics, x->worker->shard, x->route,
                                   slice_of(x->req->input.method), x->req->res.status, duration_ns);
@@ -140,15 +130,18 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->req = req;
     x->worker = gw_worker_of(req->conn->ctx);
     x->connection = gw_connection_of(req->conn);
-    x->connection->http1.exchange = x;
+    if (is_http1(x))
+        x->connection->http1.exchange = x;
     x->route = NULL;
     x->began_ns = gw_clock_ns();
+    x->body = NULL;
     x->call = NULL;
     x->report = (struct gw_call_report){0};
     x->grpc_status = -1;
     x->json = gw_buf_in_pool(&req->pool);
     x->message_count = 0;
     x->message_error.status = GW_OK;
+    x->stream = NULL;
     x->watching = false;
     x->answered_ms = 0;
     gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
@@ -159,13 +152,13 @@ static struct gw_exchange *begin(h2o_req_t *req)
 
 /* --- answering --- */
 
-static void add_own_headers(struct gw_exchange *x)
+void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type)
 {
     h2o_req_t *req = x->req;
     static h2o_iovec_t request_id = {(char *)"x-request-id", 12},
                        trace_id = {(char *)"x-trace-id", 10}, span_id = {(char *)"x-span-id", 9};
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
-                   H2O_STRLIT("application/json"));
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type.base,
+                   content_type.len);
     const struct {
         h2o_iovec_t *name;
         struct gw_slice value;
@@ -182,6 +175,11 @@ static void add_own_headers(struct gw_exchange *x)
     }
 }
 
+bool gw_exchange_is_head(const struct gw_exchange *x)
+{
+    return h2o_memis(x->req->input.method.base, x->req->input.method.len, H2O_STRLIT("HEAD"));
+}
+
 static void answer(struct gw_exchange *x, int http_status)
 {
     static h2o_generator_t generator;
@@ -190,15 +188,14 @@ static void answer(struct gw_exchange *x, int http_status)
     req->res.status = http_status;
     req->res.reason = http_status == 200 ? "OK" : reason_of(http_status);
     req->res.content_length = x->json.len;
-    add_own_headers(x);
+    gw_exchange_add_headers(x, GW_SLICE("application/json"));
     h2o_start_response(req, &generator);
     h2o_iovec_t body = h2o_iovec_init(x->json.base, x->json.len);
-    bool is_head = h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
-    h2o_send(req, &body, is_head ? 0 : 1, H2O_SEND_STATE_FINAL);
+    h2o_send(req, &body, gw_exchange_is_head(x) ? 0 : 1, H2O_SEND_STATE_FINAL);
 }
 
-static void answer_error(struct gw_exchange *x, int http_status, int code, struct gw_slice message,
-                         struct gw_slice details)
+void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
+                              struct gw_slice message, struct gw_slice details)
 {
     const struct gw_snapshot *snapshot = x->worker->frontend->snapshot;
     static const struct gw_json_options plain;
@@ -233,21 +230,22 @@ static void on_end(void *arg, const struct gw_call_result *result)
 {
     struct gw_exchange *x = arg;
     x->call = NULL;
-    count_call(x, result->status, gw_clock_ns());
+    gw_exchange_count_call(x, result->status, gw_clock_ns());
     gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
     int http_status = result->http_status ? result->http_status : gw_status_to_http(result->status);
     if (result->status != GW_OK)
-        answer_error(x, http_status, http_status == 502 ? GW_INTERNAL : result->status,
-                     result->message, result->details);
+        gw_exchange_answer_error(x, http_status, http_status == 502 ? GW_INTERNAL : result->status,
+                                 result->message, result->details);
     else if (x->message_count != 1)
-        answer_error(x, 502, GW_INTERNAL,
-                     x->message_count == 0
-                         ? GW_SLICE("the backend answered OK without a message")
-                         : GW_SLICE("the backend answered a unary call with several messages"),
-                     (struct gw_slice){0});
+        gw_exchange_answer_error(
+            x, 502, GW_INTERNAL,
+            x->message_count == 0
+                ? GW_SLICE("the backend answered OK without a message")
+                : GW_SLICE("the backend answered a unary call with several messages"),
+            (struct gw_slice){0});
     else if (x->message_error.status != GW_OK)
-        answer_error(x, 502, GW_INTERNAL, gw_slice_str(x->message_error.message),
-                     (struct gw_slice){0});
+        gw_exchange_answer_error(x, 502, GW_INTERNAL, gw_slice_str(x->message_error.message),
+                                 (struct gw_slice){0});
     else
         answer(x, 200);
 }
@@ -275,6 +273,47 @@ static void start_call(struct gw_exchange *x, const struct gw_translation *trans
     gw_call_send(x->call, translation->framed, GW_SEND_END);
 }
 
+/* A stream takes as long as it takes: only the route's own timeout limits it. */
+static void start_stream(struct gw_exchange *x, const struct gw_translation *translation)
+{
+    struct gw_worker *worker = x->worker;
+    struct gw_call_params params = {
+        .path = x->route->method->path,
+        .metadata = x->headers.metadata,
+        .callbacks = &gw_stream_callbacks,
+        .arg = x,
+    };
+    if (x->route->timeout_ms != 0)
+        params.deadline_ms = gw_loop_now_ms(worker->loop) + x->route->timeout_ms;
+    x->call = gw_upstream_call(worker->upstreams, x->route->upstream, &params,
+                               GW_UPSTREAM_NO_TIMEOUT, &x->report);
+    gw_stream_begin(x->stream);
+    gw_call_send(x->call, translation->framed, GW_SEND_END);
+}
+
+#define ACCEPT_HEADERS_MAX 16
+
+/* -1: answered, because the client accepts none of the forms. */
+static int choose_stream_format(struct gw_exchange *x)
+{
+    const h2o_headers_t *headers = &x->req->headers;
+    struct gw_slice values[ACCEPT_HEADERS_MAX];
+    size_t count = 0;
+    for (ssize_t i = -1;
+         count < ACCEPT_HEADERS_MAX && (i = h2o_find_header(headers, H2O_TOKEN_ACCEPT, i)) >= 0;)
+        values[count++] = slice_of(headers->entries[i].value);
+    const struct gw_stream_format *format = gw_stream_format_choose(values, count);
+    if (format == NULL) {
+        gw_exchange_answer_error(x, 406, GW_INVALID_ARGUMENT,
+                                 GW_SLICE("accept: expected application/x-ndjson, "
+                                          "text/event-stream or application/json"),
+                                 (struct gw_slice){0});
+        return -1;
+    }
+    gw_stream_create(x, format);
+    return 0;
+}
+
 /* --- the client's side while the backend works --- */
 
 static bool has_left(h2o_socket_t *sock)
@@ -289,9 +328,12 @@ static void abandon(struct gw_exchange *x)
         return;
     gw_call_cancel(x->call);
     x->call = NULL;
-    count_call(x, GW_CANCELLED, gw_clock_ns());
+    gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
+    if (x->stream != NULL && gw_stream_abandon(x->stream))
+        return;
     x->req->http1_is_persistent = 0;
-    answer_error(x, 499, GW_CANCELLED, GW_SLICE("the client has left"), (struct gw_slice){0});
+    gw_exchange_answer_error(x, 499, GW_CANCELLED, GW_SLICE("the client has left"),
+                             (struct gw_slice){0});
 }
 
 static void on_client_readable(h2o_socket_t *sock, const char *error)
@@ -316,20 +358,66 @@ static void watch_client(struct gw_exchange *x)
 
 /* --- requests --- */
 
-static int on_req(h2o_handler_t *self, h2o_req_t *req)
+/* `http://host/path` instead of `/path`, RFC 9112 section 3.2.2: its host counts, not Host. */
+static void take_absolute_target(h2o_req_t *req)
 {
-    (void)self;
-    struct gw_exchange *x = begin(req);
-    gw_connection_check_head(x->connection);
-    const struct gw_http1_fault *fault = &x->connection->http1.fault;
-    if (fault->http_status != 0) {
-        req->http1_is_persistent = 0;
-        answer_error(x, fault->http_status,
-                     fault->http_status == 431 ? GW_RESOURCE_EXHAUSTED : GW_INVALID_ARGUMENT,
-                     gw_slice_str(fault->message), (struct gw_slice){0});
-        return 0;
-    }
+    h2o_url_t url;
+    h2o_iovec_t target = req->input.path;
+    if (target.len == 0 || target.base[0] == '/' ||
+        h2o_url_parse(target.base, target.len, &url) != 0)
+        return;
+    req->input.authority = url.authority;
+    req->input.path = url.path;
+    const char *query = memchr(url.path.base, '?', url.path.len);
+    req->input.query_at = query != NULL ? (size_t)(query - url.path.base) : SIZE_MAX;
+}
 
+void gw_exchange_count_limit(const struct gw_exchange *x, enum gw_limit limit)
+{
+    gw_http_metrics_count_limit(x->worker->frontend->http_metrics, x->worker->shard, limit);
+}
+
+static void answer_fault(struct gw_exchange *x, const struct gw_request_fault *fault)
+{
+    bool is_limit = fault->http_status == 431;
+    if (is_limit)
+        gw_exchange_count_limit(x, GW_LIMIT_HEADERS);
+    if (is_http1(x)) {
+        x->req->http1_is_persistent = 0;
+        gw_connection_linger(x->connection);
+    }
+    gw_exchange_answer_error(x, fault->http_status,
+                             is_limit ? GW_RESOURCE_EXHAUSTED : GW_INVALID_ARGUMENT,
+                             gw_slice_str(fault->message), (struct gw_slice){0});
+}
+
+static struct gw_slice body_too_large(const struct gw_exchange *x)
+{
+    uint64_t limit = x->worker->frontend->config->limits.request_body_bytes;
+    return gw_pool_printf(&x->req->pool, "the body is over %llu bytes", (unsigned long long)limit);
+}
+
+static void answer_body_fault(struct gw_exchange *x)
+{
+    if (x->body->fault == GW_BODY_TOO_LARGE) {
+        gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
+        gw_exchange_answer_error(x, 413, GW_RESOURCE_EXHAUSTED, body_too_large(x),
+                                 (struct gw_slice){0});
+    } else {
+        gw_exchange_count_limit(x, GW_LIMIT_BODY_TIMEOUT);
+        gw_exchange_answer_error(x, 408, GW_DEADLINE_EXCEEDED,
+                                 GW_SLICE("the body did not arrive in time"), (struct gw_slice){0});
+    }
+}
+
+static void on_body(void *arg)
+{
+    struct gw_exchange *x = arg;
+    h2o_req_t *req = x->req;
+    if (x->body->fault != GW_BODY_SOUND) {
+        answer_body_fault(x);
+        return;
+    }
     struct gw_slice path = path_of(req);
     struct gw_translate_request request = {
         .http_method = slice_of(req->input.method),
@@ -338,7 +426,7 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
                      ? gw_slice_from(slice_of(req->input.path), path.len + 1)
                      : (struct gw_slice){0},
         .content_type = x->headers.content_type,
-        .body = slice_of(req->entity),
+        .body = x->body->bytes,
     };
     struct gw_translation translation;
     struct gw_failure failure;
@@ -348,17 +436,38 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
         if (failure.allow.len > 0)
             h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_ALLOW, NULL, failure.allow.base,
                            failure.allow.len);
-        answer_error(x, failure.http_status, failure.code, failure.message, (struct gw_slice){0});
-        return 0;
+        gw_exchange_answer_error(x, failure.http_status, failure.code, failure.message,
+                                 (struct gw_slice){0});
+        return;
     }
     x->route = translation.route;
-    watch_client(x);
-    start_call(x, &translation);
+    bool is_stream = x->route->method->server_streaming;
+    if (is_stream && choose_stream_format(x) != 0)
+        return;
+    if (is_http1(x))
+        watch_client(x);
+    if (is_stream)
+        start_stream(x, &translation);
+    else
+        start_call(x, &translation);
+}
+
+static int on_req(h2o_handler_t *self, h2o_req_t *req)
+{
+    (void)self;
+    take_absolute_target(req);
+    struct gw_exchange *x = begin(req);
+    x->body = gw_request_body_of(req);
+    struct gw_request_fault fault = gw_connection_fault(x->connection, req);
+    if (fault.http_status != 0)
+        answer_fault(x, &fault);
+    else if (gw_request_body_collect(x->body, on_body, x))
+        on_body(x);
     return 0;
 }
 
-/* --- errors that libh2o answers by itself: a body over the limit, broken framing, a path that is
- * none --- */
+/* --- errors that libh2o answers by itself: a body over the limit, broken framing, an unknown
+ * expectation --- */
 
 struct error_stream {
     h2o_ostream_t super;
@@ -368,8 +477,6 @@ struct error_stream {
 static int code_of(int http_status)
 {
     switch (http_status) {
-    case 404:
-        return GW_NOT_FOUND;
     case 413:
         return GW_RESOURCE_EXHAUSTED;
     default:
@@ -384,27 +491,25 @@ static void error_stream_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *
     (void)bufs;
     (void)count;
     h2o_iovec_t body = h2o_iovec_init(x->json.base, x->json.len);
-    bool is_head = h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
-    h2o_ostream_send_next(self, req, &body, is_head ? 0 : 1, state);
+    h2o_ostream_send_next(self, req, &body, gw_exchange_is_head(x) ? 0 : 1, state);
 }
 
 static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
 {
     (void)self;
     struct gw_exchange *x = begin(req);
+    gw_connection_linger(x->connection);
     static const struct gw_json_options plain;
-    uint64_t limit = x->worker->frontend->config->limits.request_body_bytes;
+    if (req->res.status == 413)
+        gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
     struct gw_slice message =
-        req->res.status == 413
-            ? gw_pool_printf(&req->pool, "the body is over %llu bytes", (unsigned long long)limit)
-        : req->res.status == 404 ? GW_SLICE("no such path")
-                                 : gw_slice_str(req->res.reason);
+        req->res.status == 413 ? body_too_large(x) : gw_slice_str(req->res.reason);
     gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot), code_of(req->res.status),
                       message, (struct gw_slice){0}, &plain, &req->pool, &x->json);
     req->res.reason = reason_of(req->res.status);
     req->res.content_length = x->json.len;
     req->res.headers = (h2o_headers_t){0};
-    add_own_headers(x);
+    gw_exchange_add_headers(x, GW_SLICE("application/json"));
     struct error_stream *stream = (void *)h2o_add_ostream(req, sizeof(*stream), slot);
     stream->super.do_send = error_stream_send;
     stream->exchange = x;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -17,6 +18,9 @@
 #include "frontend/listener.h"
 #include "frontend/request_headers.h"
 #include "frontend/worker.h"
+
+/* Most files that the process asks to have open, where the system would give any number. */
+#define FILES_MAX (1u << 20)
 
 /* The control thread: signals, the admin port, the life of the workers. */
 struct control {
@@ -95,12 +99,27 @@ static uint32_t usable_cores(void)
     return sched_getaffinity(0, sizeof(set), &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
 }
 
+/* Each client and each connection to an endpoint takes a file descriptor; shells give 1024. */
+static void raise_file_limit(uint32_t connections)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur <= connections)
+        fprintf(stderr,
+                "sluice: only %llu files may be open (ulimit -n), fewer than limits.connections\n",
+                (unsigned long long)limit.rlim_cur);
+}
+
 static void configure_h2o(struct gw_frontend *frontend)
 {
     h2o_globalconf_t *h2o = &frontend->h2o;
     h2o_config_init(h2o);
     h2o->server_name = h2o_iovec_init(H2O_STRLIT("sluice"));
-    h2o->max_request_entity_size = frontend->config->limits.request_body_bytes;
+    /* One more than the limit, at which libh2o would refuse a chunked body already. */
+    h2o->max_request_entity_size = frontend->config->limits.request_body_bytes + 1;
     h2o->http1.req_timeout = frontend->config->limits.request_timeout_ms;
     /* libh2o's HTTP/2 server is never used; its shutdown would leave a timer behind. */
     h2o->http1.upgrade_to_http2 = 0;
@@ -140,8 +159,8 @@ static int open_frontend(struct gw_frontend *frontend, int *ret_admin_fd, struct
             return -1;
     }
     if (config->access_log.enabled) {
-        frontend->access_log =
-            gw_access_log_open(config->access_log.path.text, frontend->metrics, error);
+        frontend->access_log = gw_access_log_open(config->access_log.path.text, frontend->metrics,
+                                                  frontend->worker_count + 1, error);
         if (frontend->access_log == NULL)
             return -1;
     }
@@ -162,16 +181,22 @@ static void close_frontend(struct gw_frontend *frontend)
     free(frontend->workers);
 }
 
-static void say_ready(const struct gw_frontend *frontend)
+static void say_address(const char *scheme, const char *address, int fd)
+{
+    fprintf(stderr, ", %s://%.*s:%u", scheme, (int)(strrchr(address, ':') - address), address,
+            gw_listener_port(fd));
+}
+
+static void say_ready(const struct gw_frontend *frontend, int admin_fd)
 {
     const struct gw_config *config = frontend->config;
     fprintf(stderr, "sluice: ready, %u worker%s, %zu routes", frontend->worker_count,
             frontend->worker_count == 1 ? "" : "s", gw_snapshot_route_count(frontend->snapshot));
     for (size_t i = 0; i < config->listener_count; i++)
-        fprintf(stderr, ", http%s://%s", config->listeners[i].tls.certificate_count > 0 ? "s" : "",
-                config->listeners[i].address.text);
-    if (config->admin_address.text != NULL)
-        fprintf(stderr, ", admin http://%s", config->admin_address.text);
+        say_address(config->listeners[i].tls.certificate_count > 0 ? "https" : "http",
+                    config->listeners[i].address.text, frontend->listen_fds[i]);
+    if (admin_fd >= 0)
+        say_address("admin http", config->admin_address.text, admin_fd);
     fprintf(stderr, "\n");
 }
 
@@ -184,7 +209,7 @@ static void serve(struct control *control, int admin_fd)
         gw_worker_start(&frontend->workers[i]);
     gw_certificates_watch(frontend->certificates, control->loop);
     __atomic_store_n(&frontend->is_ready, 1, __ATOMIC_RELEASE);
-    say_ready(frontend);
+    say_ready(frontend, admin_fd);
     while (frontend->ended_workers < frontend->worker_count)
         gw_loop_turn(control->loop, INT32_MAX);
     for (uint32_t i = 0; i < frontend->worker_count; i++)
@@ -204,14 +229,15 @@ int gw_gateway_run(const struct gw_snapshot *snapshot, const char *version, stru
     frontend->listen_fds = gw_alloc(config->listener_count * sizeof(*frontend->listen_fds));
     for (size_t i = 0; i < config->listener_count; i++)
         frontend->listen_fds[i] = -1;
-    /* One shard more than workers: the control thread's. */
-    frontend->metrics = gw_metrics_create(frontend->worker_count + 1);
+    /* Behind the workers' shards: the control thread's, and the access log's. */
+    frontend->metrics = gw_metrics_create(frontend->worker_count + 2);
     register_metrics(frontend, version);
     frontend->http_metrics = gw_http_metrics_create(frontend->metrics, snapshot);
     frontend->upstream_set = gw_upstream_set_create(config->upstreams, config->upstream_count,
                                                     frontend->worker_count, frontend->metrics);
     gw_header_kinds_init(&frontend->header_kinds, config);
     configure_h2o(frontend);
+    raise_file_limit(config->limits.connections);
 
     control.loop = gw_loop_create();
     frontend->control_loop = control.loop;

@@ -50,6 +50,14 @@ static bool take_line(struct head *head, struct gw_slice *ret_line)
     return true;
 }
 
+/* The forms of RFC 9112 section 3.2 that are for origin servers. */
+static bool is_target(struct gw_slice method, struct gw_slice s)
+{
+    return gw_slice_starts_with(s, GW_SLICE("/")) || gw_slice_starts_with(s, GW_SLICE("http://")) ||
+           gw_slice_starts_with(s, GW_SLICE("https://")) ||
+           (gw_slice_eq(s, GW_SLICE("*")) && gw_slice_eq(method, GW_SLICE("OPTIONS")));
+}
+
 static bool check_request_line(struct head *head)
 {
     struct gw_slice line;
@@ -70,8 +78,8 @@ static bool check_request_line(struct head *head)
         head->fault = "this port speaks HTTP/1.0 and HTTP/1.1";
         return false;
     }
-    head->fault = NULL;
-    return true;
+    head->fault = is_target(method, target) ? NULL : "the request's target is no path";
+    return head->fault == NULL;
 }
 
 static bool is_number(struct gw_slice s)
@@ -167,11 +175,11 @@ static size_t find_end(struct gw_slice bytes, size_t *scanned)
 
 enum gw_http1_outcome gw_http1_head_check(struct gw_slice bytes, size_t *scanned,
                                           const struct gw_http1_limits *limits,
-                                          struct gw_http1_fault *ret_fault)
+                                          struct gw_request_fault *ret_fault)
 {
     size_t end = find_end(bytes, scanned);
     if ((end == 0 ? bytes.len : end) > limits->header_bytes) {
-        *ret_fault = (struct gw_http1_fault){431, "the request's headers are too large"};
+        *ret_fault = (struct gw_request_fault){431, "the request's headers are too large"};
         return GW_HTTP1_REFUSED;
     }
     if (end == 0) {
@@ -179,7 +187,7 @@ enum gw_http1_outcome gw_http1_head_check(struct gw_slice bytes, size_t *scanned
         unsigned char first = bytes.len > 0 ? (unsigned char)bytes.base[0] : 'G';
         if (first == '\r' || is_token_byte(first))
             return GW_HTTP1_INCOMPLETE;
-        *ret_fault = (struct gw_http1_fault){400, "this is not HTTP"};
+        *ret_fault = (struct gw_request_fault){400, "this is not HTTP"};
         return GW_HTTP1_REFUSED;
     }
     struct head head = {.rest = gw_slice(bytes.base, end)};
@@ -194,7 +202,7 @@ enum gw_http1_outcome gw_http1_head_check(struct gw_slice bytes, size_t *scanned
     if (head.fault == NULL && head.headers <= limits->header_count)
         return GW_HTTP1_SOUND;
     *ret_fault = head.fault != NULL
-                     ? (struct gw_http1_fault){400, head.fault}
-                     : (struct gw_http1_fault){431, "the request has too many headers"};
+                     ? (struct gw_request_fault){400, head.fault}
+                     : (struct gw_request_fault){431, "the request has too many headers"};
     return GW_HTTP1_REFUSED;
 }

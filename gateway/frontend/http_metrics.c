@@ -7,8 +7,8 @@
 #include "base/status.h"
 
 /* Every status that the gateway sends; any other counts as the last. */
-static const int http_codes[] = {200, 400, 401, 403, 404, 405, 409, 413, 415,
-                                 417, 429, 431, 499, 501, 502, 503, 504, 500};
+static const int http_codes[] = {200, 400, 401, 403, 404, 405, 406, 408, 409, 413,
+                                 415, 417, 429, 431, 499, 501, 502, 503, 504, 500};
 #define CODE_COUNT (sizeof(http_codes) / sizeof(*http_codes))
 
 /* Methods of requests that no route matched; any other counts as the last. */
@@ -33,6 +33,19 @@ struct gw_http_metrics {
     gw_metric unmatched[METHOD_COUNT][CODE_COUNT];
     gw_metric unmatched_duration;
     struct method_series *methods; /* by gw_route.method_index */
+    gw_metric limits[GW_LIMIT_COUNT];
+};
+
+static const char *const limit_names[GW_LIMIT_COUNT] = {
+    [GW_LIMIT_HEADERS] = "headers",
+    [GW_LIMIT_REQUEST_BODY] = "request_body",
+    [GW_LIMIT_CONCURRENT_STREAMS] = "concurrent_streams",
+    [GW_LIMIT_EARLY_RESETS] = "early_resets",
+    [GW_LIMIT_CONTROL_FRAMES] = "control_frames",
+    [GW_LIMIT_HEADER_TIMEOUT] = "header_timeout",
+    [GW_LIMIT_BODY_TIMEOUT] = "body_timeout",
+    [GW_LIMIT_WRITE_TIMEOUT] = "write_timeout",
+    [GW_LIMIT_IDLE_TIMEOUT] = "idle_timeout",
 };
 
 static void add_requests(struct gw_metrics *metrics, struct gw_slice route, struct gw_slice method,
@@ -93,6 +106,11 @@ struct gw_http_metrics *gw_http_metrics_create(struct gw_metrics *metrics,
     m->methods = gw_alloc(methods * sizeof(*m->methods));
     for (size_t i = 0; i < methods; i++)
         add_calls(metrics, gw_snapshot_method_at(snapshot, i), &m->methods[i]);
+    for (int i = 0; i < GW_LIMIT_COUNT; i++) {
+        const struct gw_metric_label labels[] = {{"limit", gw_slice_str(limit_names[i])}};
+        m->limits[i] = gw_metrics_add(metrics, GW_COUNTER, "http_limits_total",
+                                      "Times that a client met a limit.", labels, 1);
+    }
     return m;
 }
 
@@ -143,6 +161,12 @@ void gw_http_metrics_count_call(const struct gw_http_metrics *m, struct gw_metri
         grpc_status = GW_UNKNOWN;
     gw_count(shard, s->calls[grpc_status], 1);
     gw_observe(shard, s->duration, duration_ns);
+}
+
+void gw_http_metrics_count_limit(const struct gw_http_metrics *m, struct gw_metrics_shard *shard,
+                                 enum gw_limit limit)
+{
+    gw_count(shard, m->limits[limit], 1);
 }
 
 void gw_http_metrics_stats(const struct gw_http_metrics *m, struct gw_buf *out)

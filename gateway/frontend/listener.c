@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -41,6 +42,19 @@ int gw_listener_bind(const char *address, struct gw_error *error)
     }
     freeaddrinfo(found);
     return fd;
+}
+
+uint16_t gw_listener_port(int fd)
+{
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound;
+    socklen_t length = sizeof(bound);
+    if (getsockname(fd, &bound.sa, &length) != 0)
+        return 0;
+    return ntohs(bound.sa.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
 }
 
 /* A connection on its way to another worker. */

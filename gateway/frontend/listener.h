@@ -12,6 +12,9 @@ struct gw_worker;
 /* A bound, listening, non-blocking socket for "HOST:PORT"; -1 with an error. */
 int gw_listener_bind(const char *address, struct gw_error *error);
 
+/* The port that the socket is bound to, which is the address's unless that says 0. */
+uint16_t gw_listener_port(int fd);
+
 struct gw_listener {
     struct gw_worker *worker;
     int fd;                     /* until sock has it */

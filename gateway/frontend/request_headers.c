@@ -141,20 +141,20 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
     if (headers->request_id.len == 0)
         headers->request_id = new_request_id(pool);
     items[count++] =
-        (struct gw_metadatum){GW_SLICE("x-request-id"), headers->request_id, GW_INDEX_NAME};
-    items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-for"),
-                                           forwarded_for(pool, client_forwarded_for, remote_addr),
-                                           GW_INDEX_NAME};
+        (struct gw_metadatum){GW_SLICE("x-request-id"), headers->request_id, GW_INDEX_NOT};
+    items[count++] =
+        (struct gw_metadatum){GW_SLICE("x-forwarded-for"),
+                              forwarded_for(pool, client_forwarded_for, remote_addr), GW_INDEX_NOT};
     struct gw_slice authority = gw_slice(req->input.authority.base, req->input.authority.len);
     if (authority.len > 0 && is_visible(authority))
         items[count++] =
-            (struct gw_metadatum){GW_SLICE("x-forwarded-host"), authority, GW_INDEX_NAME};
+            (struct gw_metadatum){GW_SLICE("x-forwarded-host"), authority, GW_INDEX_NOT};
     struct gw_slice scheme = gw_slice(req->input.scheme->name.base, req->input.scheme->name.len);
     items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-proto"), scheme, GW_INDEX_FIELD};
 
     if (tls_client != NULL)
         items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-client-cert"),
-                                               tls_client->forwarded, GW_INDEX_NAME};
+                                               tls_client->forwarded, GW_INDEX_NOT};
 
     headers->trace.trace_id[0] = headers->trace.span_id[0] = '\0';
     headers->trace.x_trace_id = (struct gw_slice){0};
@@ -164,7 +164,7 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
                        config->tracing.sample);
         size_t n = gw_trace_inject(&headers->trace, config->tracing.propagate, pool, out);
         for (size_t i = 0; i < n; i++)
-            items[count++] = (struct gw_metadatum){out[i].name, out[i].value, GW_INDEX_NAME};
+            items[count++] = (struct gw_metadatum){out[i].name, out[i].value, GW_INDEX_NOT};
     }
     headers->metadata = (struct gw_metadata){items, count};
 }

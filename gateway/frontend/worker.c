@@ -7,6 +7,7 @@
 #include "frontend/certificates.h"
 #include "frontend/connection.h"
 #include "frontend/exchange.h"
+#include "frontend/http2.h"
 #include "frontend/listener.h"
 
 #define SWEEP_MS 1000
@@ -28,6 +29,8 @@ static void on_sweep(struct gw_timer *timer)
     struct gw_worker *worker = H2O_STRUCT_FROM_MEMBER(struct gw_worker, sweep, timer);
     uint64_t now = gw_loop_now_ms(worker->loop);
     gw_exchange_sweep(&worker->h2o, worker->frontend->config->limits.request_timeout_ms);
+    gw_connection_sweep(worker);
+    gw_http2_sweep(worker->http2);
     gw_gauge_set(worker->shard, worker->frontend->open_connections,
                  (int64_t)__atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED));
     if (worker->draining) {
@@ -50,6 +53,7 @@ static void on_drain(struct gw_message *message)
     for (size_t i = 0; i < worker->frontend->config->listener_count; i++)
         gw_listener_close(&worker->listeners[i]);
     h2o_context_request_shutdown(&worker->h2o);
+    gw_http2_drain(worker->http2);
     on_sweep(&worker->sweep);
 }
 
@@ -57,6 +61,7 @@ static void close_all(struct gw_worker *worker)
 {
     for (size_t i = 0; i < worker->frontend->config->listener_count; i++)
         gw_listener_close(&worker->listeners[i]);
+    gw_http2_close(worker->http2);
     gw_connections_cut(worker);
     /* libh2o sees the ends of the connections in the next turns; answers to what was under way fail
      * to be written. */
@@ -76,8 +81,10 @@ static void *run(void *arg)
 {
     struct gw_worker *worker = arg;
     struct gw_frontend *frontend = worker->frontend;
-    h2o_linklist_init_anchor(&worker->connections);
     h2o_context_init(&worker->h2o, gw_loop_h2o(worker->loop), &frontend->h2o);
+    h2o_linklist_init_anchor(&worker->connections);
+    h2o_linklist_init_anchor(&worker->awaiting);
+    worker->http2 = gw_http2_create(worker);
     if (frontend->access_log != NULL)
         worker->access_log =
             gw_access_log_writer_create(frontend->access_log, worker->loop, worker->shard);
@@ -93,6 +100,7 @@ static void *run(void *arg)
     gw_timer_stop(worker->loop, &worker->sweep);
     gw_upstreams_destroy(worker->upstreams); /* answers what waits with 503 */
     close_all(worker);
+    gw_http2_destroy(worker->http2);
     gw_access_log_writer_destroy(worker->access_log);
     h2o_multithread_queue_t *queue = worker->h2o.queue;
     h2o_context_dispose(&worker->h2o);

@@ -318,6 +318,19 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
     return gw_client_call_on_send_data(source->ptr, head, length);
 }
 
+static void on_headers_out(struct gw_h2_output *output, size_t at)
+{
+    struct gw_grpc_client *client = H2O_STRUCT_FROM_MEMBER(struct gw_grpc_client, output, output);
+    uint32_t stream_id;
+    memcpy(&stream_id, output->bytes.base + at + 5, sizeof(stream_id));
+    struct gw_client_call *call =
+        nghttp2_session_get_stream_user_data(client->session, (int32_t)be32toh(stream_id));
+    if (call == NULL || !call->literals)
+        return;
+    gw_client_call_append_literals(call);
+    gw_h2_output_lengthen(output, at);
+}
+
 static void create_session(struct gw_grpc_client *client)
 {
     nghttp2_session_callbacks *callbacks;
@@ -417,6 +430,7 @@ struct gw_grpc_client *gw_grpc_client_create(struct gw_loop *loop, const struct 
     client->state = GW_CLIENT_CONNECTING;
     client->stream_limit = FIRST_STREAM_LIMIT;
     client->flush.fn = on_flush;
+    client->output.on_headers = on_headers_out;
     client->connect_timer.fn = on_connect_timeout;
     TAILQ_INIT(&client->waiting);
     TAILQ_INIT(&client->open);

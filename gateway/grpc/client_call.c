@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "grpc/hpack_literal.h"
 
 #define DEFAULT_MAX_MESSAGE (4 << 20)
 
@@ -150,6 +151,13 @@ int gw_client_call_on_send_data(struct gw_client_call *call, const uint8_t head[
     return 0;
 }
 
+/* --- request headers ---
+ *
+ * nghttp2 codes every value in Huffman's way, and looks every name up. For the ids of a call, which
+ * are new each time, that is more work than everything else that is done to send it. So nghttp2
+ * gets the fields that recur, and the others follow as plain literals. Where all of them together
+ * might not fit into one frame, nghttp2 gets them too: it knows how to continue. */
+
 /* Fields of our own, and room for the metadata of most calls. */
 #define OWN_FIELDS 8
 #define USUAL_FIELDS 40
@@ -168,18 +176,8 @@ static nghttp2_nv field(struct gw_slice name, struct gw_slice value, uint8_t fla
     };
 }
 
-/* An entry brings its name into the table once; later fields of that name refer to it, and add
- * none. */
-static uint8_t indexing_flag(const struct gw_grpc_client *client, enum gw_indexing indexing)
+static size_t fill_own_fields(const struct gw_call_params *params, nghttp2_nv nv[OWN_FIELDS])
 {
-    bool adds = indexing == GW_INDEX_FIELD || (indexing == GW_INDEX_NAME && !client->names_indexed);
-    return adds ? NGHTTP2_NV_FLAG_NONE : NGHTTP2_NV_FLAG_NO_INDEX;
-}
-
-static size_t fill_own_fields(const struct gw_client_call *call, nghttp2_nv nv[OWN_FIELDS],
-                              char timeout[16])
-{
-    const struct gw_call_params *params = &call->params;
     size_t n = 0;
     nv[n++] = field(GW_SLICE(":method"), GW_SLICE("POST"), BORROWED);
     nv[n++] = field(GW_SLICE(":scheme"), params->scheme, BORROWED);
@@ -188,14 +186,49 @@ static size_t fill_own_fields(const struct gw_client_call *call, nghttp2_nv nv[O
     nv[n++] = field(GW_SLICE("te"), GW_SLICE("trailers"), BORROWED);
     nv[n++] = field(GW_SLICE("content-type"), GW_SLICE("application/grpc"), BORROWED);
     nv[n++] = field(GW_SLICE("user-agent"), GW_SLICE("sluice/" GW_VERSION), BORROWED);
-    if (params->deadline_ms != 0) {
-        uint64_t now = gw_loop_now_ms(call->client->loop);
-        uint64_t left = params->deadline_ms > now ? params->deadline_ms - now : 1;
-        size_t length = gw_grpc_timeout_format(timeout, left);
-        nv[n++] = field(GW_SLICE("grpc-timeout"), gw_slice(timeout, length),
-                        NGHTTP2_NV_FLAG_NO_COPY_NAME | indexing_flag(call->client, GW_INDEX_NAME));
-    }
     return n;
+}
+
+static bool is_literal(const struct gw_metadatum *m)
+{
+    return m->indexing != GW_INDEX_FIELD;
+}
+
+#define TIMEOUT_MAX 16
+
+#define FIXED_BYTES 256
+
+/* Of all fields, however they are coded. */
+static size_t headers_bound(const struct gw_call_params *params)
+{
+    size_t bytes = FIXED_BYTES + params->scheme.len + params->path.len + params->authority.len;
+    for (size_t i = 0; i < params->metadata.count; i++)
+        bytes +=
+            gw_hpack_literal_bound(params->metadata.items[i].name, params->metadata.items[i].value);
+    return bytes;
+}
+
+static struct gw_slice timeout_of(const struct gw_client_call *call, char text[TIMEOUT_MAX])
+{
+    uint64_t now = gw_loop_now_ms(call->client->loop), deadline = call->params.deadline_ms;
+    return gw_slice(text, gw_grpc_timeout_format(text, deadline > now ? deadline - now : 1));
+}
+
+void gw_client_call_append_literals(struct gw_client_call *call)
+{
+    const struct gw_metadata *metadata = &call->params.metadata;
+    struct gw_buf *bytes = &call->client->output.bytes;
+    char *to = gw_buf_reserve(bytes, headers_bound(&call->params));
+    if (call->params.deadline_ms != 0) {
+        char timeout[TIMEOUT_MAX];
+        to = gw_hpack_put_literal(to, GW_SLICE("grpc-timeout"), timeout_of(call, timeout), false);
+    }
+    for (size_t i = 0; i < metadata->count; i++) {
+        const struct gw_metadatum *m = &metadata->items[i];
+        if (is_literal(m))
+            to = gw_hpack_put_literal(to, m->name, m->value, m->indexing == GW_INDEX_NEVER);
+    }
+    bytes->len = (size_t)(to - bytes->base);
 }
 
 /* nghttp2's own bound on a block; over it, it would refuse the stream as if the peer had. */
@@ -207,24 +240,35 @@ static bool is_too_large(const nghttp2_nv *nv, size_t count)
     return bytes > 65536;
 }
 
+static int submit_fields(struct gw_client_call *call, const nghttp2_nv *nv, size_t count)
+{
+    if (!call->literals && is_too_large(nv, count))
+        return NGHTTP2_ERR_FRAME_SIZE_ERROR;
+    nghttp2_data_provider body = {.source.ptr = call, .read_callback = on_read_data};
+    return nghttp2_submit_request(call->client->session, NULL, nv, count, &body, call);
+}
+
 static int submit_request(struct gw_client_call *call)
 {
     const struct gw_metadata *metadata = &call->params.metadata;
+    call->literals = headers_bound(&call->params) <= GW_H2_PAYLOAD_BYTES;
     nghttp2_nv usual[USUAL_FIELDS], *nv = usual;
     if (OWN_FIELDS + metadata->count > USUAL_FIELDS)
         nv = gw_realloc(NULL, (OWN_FIELDS + metadata->count) * sizeof(*nv));
 
-    char timeout[16];
-    size_t count = fill_own_fields(call, nv, timeout);
-    for (size_t i = 0; i < metadata->count; i++)
-        nv[count++] = field(metadata->items[i].name, metadata->items[i].value,
-                            BORROWED | indexing_flag(call->client, metadata->items[i].indexing));
-    call->client->names_indexed = true;
-
-    nghttp2_data_provider body = {.source.ptr = call, .read_callback = on_read_data};
-    int rc = is_too_large(nv, count)
-                 ? NGHTTP2_ERR_FRAME_SIZE_ERROR
-                 : nghttp2_submit_request(call->client->session, NULL, nv, count, &body, call);
+    char timeout[TIMEOUT_MAX];
+    size_t count = fill_own_fields(&call->params, nv);
+    if (call->params.deadline_ms != 0 && !call->literals)
+        nv[count++] = field(GW_SLICE("grpc-timeout"), timeout_of(call, timeout),
+                            NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_INDEX);
+    for (size_t i = 0; i < metadata->count; i++) {
+        const struct gw_metadatum *m = &metadata->items[i];
+        if (!is_literal(m))
+            nv[count++] = field(m->name, m->value, BORROWED);
+        else if (!call->literals)
+            nv[count++] = field(m->name, m->value, BORROWED | NGHTTP2_NV_FLAG_NO_INDEX);
+    }
+    int rc = submit_fields(call, nv, count);
     if (nv != usual)
         free(nv);
     return rc;

@@ -41,6 +41,7 @@ struct gw_client_call {
     bool half_close; /* END_STREAM follows what is in `sending` */
     bool paused;     /* nghttp2 waits for nghttp2_session_resume_data */
     bool local_closed, remote_closed, headers_seen;
+    bool literals;           /* gw_client_call_append_literals is to follow what nghttp2 frames */
     struct gw_slice sending; /* what nghttp2 has not framed yet */
     uint32_t requested;
     size_t unconsumed; /* bytes of the stream's window that are not given back */
@@ -57,7 +58,6 @@ struct gw_grpc_client {
     int closed_status;
     bool settings_received;
     bool goaway_received;
-    bool names_indexed; /* HPACK's table has the names of GW_INDEX_NAME that the first call had */
     bool was_full;  /* on_change is owed when there is room again */
     bool changed;   /* on_change is due */
     bool destroyed; /* goes when `entered` is 0 */
@@ -107,6 +107,8 @@ void gw_client_call_on_headers(struct gw_client_call *call, bool end_stream);
 void gw_client_call_on_data(struct gw_client_call *call, struct gw_slice chunk);
 void gw_client_call_on_data_end(struct gw_client_call *call);
 void gw_client_call_on_stream_close(struct gw_client_call *call, uint32_t error_code);
+/* nghttp2 has framed the request's headers; they are the last in the output. */
+void gw_client_call_append_literals(struct gw_client_call *call);
 int gw_client_call_on_send_data(struct gw_client_call *call, const uint8_t head[9], size_t length);
 
 #endif

@@ -1,5 +1,7 @@
 #include "grpc/h2_output.h"
 
+#include <assert.h>
+
 #define FIRST_BYTES 4096
 
 int gw_h2_output_collect(struct gw_h2_output *output, nghttp2_session *session)
@@ -13,9 +15,22 @@ int gw_h2_output_collect(struct gw_h2_output *output, nghttp2_session *session)
         ssize_t n = nghttp2_session_mem_send(session, &frame);
         if (n <= 0)
             return (int)n;
+        size_t at = output->bytes.len;
         gw_buf_append(&output->bytes, gw_slice(frame, (size_t)n));
+        if (output->on_headers != NULL && frame[3] == NGHTTP2_HEADERS)
+            output->on_headers(output, at);
     }
     return 0;
+}
+
+void gw_h2_output_lengthen(struct gw_h2_output *output, size_t at)
+{
+    size_t length = output->bytes.len - at - GW_H2_FRAME_HEAD_BYTES;
+    assert(length <= GW_H2_PAYLOAD_BYTES);
+    char *head = output->bytes.base + at;
+    head[0] = 0;
+    head[1] = (char)(length >> 8);
+    head[2] = (char)length;
 }
 
 void gw_h2_output_data_frame(struct gw_h2_output *output, const uint8_t head[9],

@@ -18,7 +18,14 @@
 struct gw_h2_output {
     struct gw_buf bytes; /* being collected or, while `writing`, libh2o's */
     bool writing;
+    /* Optional: a HEADERS frame was collected, which begins at bytes.base[at]. It may be made
+     * longer, by gw_h2_output_lengthen. */
+    void (*on_headers)(struct gw_h2_output *output, size_t at);
 };
+
+#define GW_H2_FRAME_HEAD_BYTES 9
+/* A payload that every peer takes (RFC 9113 section 4.2). */
+#define GW_H2_PAYLOAD_BYTES ((size_t)16 << 10)
 
 /* Pulls frames until there are none or GW_H2_OUTPUT_BYTES are there; nothing while a write is under
  * way. Runs nghttp2's callbacks. Negative: the session is broken (an nghttp2 error code). */
@@ -32,6 +39,8 @@ static inline bool gw_h2_output_is_full(const struct gw_h2_output *output)
 /* For nghttp2_send_data_callback: a DATA frame without padding, whose payload is copied once. */
 void gw_h2_output_data_frame(struct gw_h2_output *output, const uint8_t head[9],
                              struct gw_slice payload);
+/* What was appended to bytes belongs to the frame at `at`, which was the last. */
+void gw_h2_output_lengthen(struct gw_h2_output *output, size_t at);
 /* Writes what was collected, if anything. on_written must begin with gw_h2_output_written. */
 void gw_h2_output_write(struct gw_h2_output *output, h2o_socket_t *socket,
                         h2o_socket_cb on_written);

@@ -1,5 +1,7 @@
 #include "grpc/metadata.h"
 
+#include "base/digits.h"
+
 const struct gw_metadatum *gw_metadata_find(const struct gw_metadata *md, struct gw_slice name)
 {
     for (size_t i = 0; i < md->count; i++) {
@@ -109,16 +111,9 @@ size_t gw_grpc_timeout_format(char out[16], uint64_t timeout_ms)
     if (value > TIMEOUT_VALUE_MAX)
         value = TIMEOUT_VALUE_MAX;
 
-    char digits[8];
-    size_t at = sizeof(digits);
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    size_t count = sizeof(digits) - at;
-    memcpy(out, digits + at, count);
-    out[count] = units[u].name;
-    return count + 1;
+    char *to = gw_digits_put(out, value);
+    *to++ = units[u].name;
+    return (size_t)(to - out);
 }
 
 static uint64_t unit_ns(char unit)

@@ -5,17 +5,18 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
-/* What HPACK's dynamic table (RFC 7541) may keep of a field that is sent, to send it shorter again. What a
- * stranger chose belongs in no table: it would push out what is useful, and secrets could be guessed. */
+/* Whether HPACK's dynamic table (RFC 7541) may keep a field that is sent, to send it shorter again.
+ * What a stranger chose belongs in no table: it would push out what is useful, and secrets could be
+ * guessed. */
 enum gw_indexing {
-    GW_INDEX_NEVER,
-    GW_INDEX_NAME,  /* the name, for values that differ from call to call */
-    GW_INDEX_FIELD, /* name and value, for the few values that recur */
+    GW_INDEX_NEVER, /* nor may a table behind the peer */
+    GW_INDEX_NOT,   /* values that differ from call to call */
+    GW_INDEX_FIELD, /* the few values that recur */
 };
 
 struct gw_metadatum {
     struct gw_slice name;
-    struct gw_slice value; /* of a name that ends in -bin: base64, as on the wire */
+    struct gw_slice value;     /* of a name that ends in -bin: base64, as on the wire */
     enum gw_indexing indexing; /* only for what is sent */
 };
 

@@ -15,6 +15,9 @@
 #define GREETING_MS 10000
 #define WRITE_MS 60000
 #define LINGER_MS 1000
+/* And a GOAWAY that refuses nothing be answered: some clients read their connection only now and
+ * then. */
+#define NOTICE_MS 1000
 
 /* Input is given to nghttp2 in pieces, between which the abuse checks run. */
 #define INPUT_PIECE_BYTES ((size_t)64 << 10)
@@ -43,6 +46,7 @@ static void end_session(struct gw_server_connection *c)
     while (!TAILQ_EMPTY(&c->calls))
         gw_server_call_destroy(TAILQ_FIRST(&c->calls));
     gw_task_cancel(c->server->loop, &c->flush);
+    gw_timer_stop(c->server->loop, &c->notice);
     nghttp2_session_del(c->session);
     c->session = NULL;
 }
@@ -203,13 +207,30 @@ static void on_reset(struct gw_server_connection *c, struct gw_server_call *call
         note_reset(c);
 }
 
+static void refuse_new_calls(struct gw_server_connection *c)
+{
+    if (c->refuses)
+        return;
+    c->refuses = true;
+    gw_timer_stop(c->server->loop, &c->notice);
+    nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR,
+                          NULL, 0);
+}
+
 static void on_ping_ack(struct gw_server_connection *c)
 {
     /* Every call begun before the peer read the notice of gw_server_connection_drain is here. */
     if (c->draining)
-        nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
-                              nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR,
-                              NULL, 0);
+        refuse_new_calls(c);
+}
+
+static void on_notice_end(struct gw_timer *timer)
+{
+    struct gw_server_connection *c =
+        H2O_STRUCT_FROM_MEMBER(struct gw_server_connection, notice, timer);
+    refuse_new_calls(c);
+    gw_server_connection_flush_later(c);
 }
 
 static void on_greeting(struct gw_server_connection *c)
@@ -386,6 +407,8 @@ void gw_server_connection_drain(struct gw_server_connection *c)
     }
     nghttp2_submit_shutdown_notice(c->session);
     nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
+    c->notice.fn = on_notice_end;
+    gw_timer_start(c->server->loop, &c->notice, gw_loop_now_ms(c->server->loop) + NOTICE_MS);
     gw_server_connection_flush_later(c);
 }
 

@@ -46,9 +46,10 @@ struct gw_server_connection {
     struct gw_server_calls writable; /* those that have room again, and are to be told so */
     struct gw_task flush;
     struct gw_h2_output output;
-    uint64_t expires_ms; /* when the sweep closes it; 0: not */
-    bool greeted;        /* the peer's preface has come */
-    bool draining;
+    uint64_t expires_ms;    /* when the sweep closes it; 0: not */
+    bool greeted;           /* the peer's preface has come */
+    bool draining, refuses; /* refuses: the final GOAWAY is out */
+    struct gw_timer notice; /* how long the peer has to answer the first one */
     uint32_t reset_budget;
     uint64_t reset_budget_ms; /* when it was last topped up */
     size_t peer_length;

@@ -65,7 +65,6 @@ static void add_route(struct linker *l, struct gw_binding *binding, struct gw_pl
         .template = binding->template.text,
         .method = method,
         .method_index = method_index(s, method),
-        .is_streaming = method->client_streaming || method->server_streaming,
         .binding = binding,
         .upstream = l->upstream,
         .timeout_ms = l->config->timeout_ms,

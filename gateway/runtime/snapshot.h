@@ -15,7 +15,6 @@ struct gw_route {
     struct gw_slice template;    /* "/v1/users/{id}" */
     const struct gw_method *method;
     uint32_t method_index;      /* among the snapshot's methods, for metrics */
-    bool is_streaming;          /* either way; answered with 501 */
     struct gw_binding *binding; /* owned */
     size_t upstream;            /* in config->upstreams */
     uint64_t timeout_ms;        /* of one try; 0: the upstream's */

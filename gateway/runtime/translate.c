@@ -121,9 +121,9 @@ int gw_snapshot_translate(const struct gw_snapshot *snapshot,
     if (!found)
         return fail_unmatched(&match, pool, ret_failure);
     const struct gw_route *route = match.value;
-    if (route->is_streaming)
+    if (route->method->client_streaming)
         return fail(ret_failure, 501, GW_UNIMPLEMENTED,
-                    gw_pool_printf(pool, "%.*s: streaming is not supported yet",
+                    gw_pool_printf(pool, "%.*s: client streaming is not supported yet",
                                    GW_SLICE_ARG(route->method->full_name)),
                     route);
     struct gw_slice framed;

@@ -34,14 +34,27 @@ static long on_bio(BIO *bio, int operation, const char *bytes, size_t length, in
     return result;
 }
 
+static void look_on(struct gw_tls_handshake *h)
+{
+    BIO *bio = SSL_get_rbio(h->ssl); /* the one for writing, too */
+    h->output.writes = 0;
+    BIO_set_callback_ex(bio, on_bio);
+    BIO_set_callback_arg(bio, (char *)h);
+}
+
+static void send_output(const struct gw_tls_handshake *h)
+{
+    send(h2o_socket_get_fd(h->sock), h->output.bytes, h->output.length,
+         MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static void on_info(const SSL *ssl, int where, int value)
 {
     (void)value;
     struct gw_tls_handshake *h = handshake_of(ssl);
     if (h->ssl == NULL) {
         h->ssl = (SSL *)ssl;
-        BIO_set_callback_ex(SSL_get_rbio(ssl), on_bio); /* the one for writing, too */
-        BIO_set_callback_arg(SSL_get_rbio(ssl), (char *)h);
+        look_on(h);
     }
     if ((where & SSL_CB_WRITE_ALERT) == SSL_CB_WRITE_ALERT)
         h->output.sent = true;
@@ -89,8 +102,7 @@ static void on_end(h2o_socket_t *sock, const char *error)
         stop_looking_on(h);
     /* Nothing else is being written, so an alert finds room. */
     if (outcome != GW_TLS_DONE && h->output.sent && h->output.writes == 1)
-        send(h2o_socket_get_fd(sock), h->output.bytes, h->output.length,
-             MSG_DONTWAIT | MSG_NOSIGNAL);
+        send_output(h);
     sock->data = NULL;
     gw_tls_handshake_cancel(h);
     h->on_end(h, outcome);
@@ -121,4 +133,15 @@ struct gw_slice gw_tls_handshake_protocol(const struct gw_tls_handshake *handsha
 {
     h2o_iovec_t protocol = h2o_socket_ssl_get_selected_protocol(handshake->sock);
     return gw_slice(protocol.base, protocol.len);
+}
+
+/* libh2o would send it when it closes the socket only. */
+void gw_tls_handshake_close_output(struct gw_tls_handshake *handshake)
+{
+    look_on(handshake);
+    SSL_shutdown(handshake->ssl);
+    ERR_clear_error();
+    BIO_set_callback_ex(SSL_get_rbio(handshake->ssl), NULL);
+    if (handshake->output.writes == 1)
+        send_output(handshake);
 }

@@ -53,4 +53,8 @@ struct gw_tls_client *gw_tls_handshake_client(const struct gw_tls_handshake *han
 /* The protocol chosen by ALPN; empty: the client did not ask. */
 struct gw_slice gw_tls_handshake_protocol(const struct gw_tls_handshake *handshake);
 
+/* Later, while the socket is open: tells the client that nothing more will come (close_notify); it
+ * may still send. Nothing is being written, and nothing is written afterwards. */
+void gw_tls_handshake_close_output(struct gw_tls_handshake *handshake);
+
 #endif

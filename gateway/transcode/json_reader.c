@@ -3,8 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/json_text.h"
 #include "base/utf8.h"
-#include "transcode/json_text.h"
 
 static void append_path(struct gw_buf *b, const struct gw_json_place *place)
 {

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/digits.h"
 #include "transcode/pow10_table.h"
 
 static bool is_digit(char c)
@@ -183,64 +184,12 @@ enum gw_number_result gw_number_to_float(const struct gw_number *number, float *
     return GW_NUMBER_OK;
 }
 
-static const char digit_pairs[] = "00010203040506070809"
-                                  "10111213141516171819"
-                                  "20212223242526272829"
-                                  "30313233343536373839"
-                                  "40414243444546474849"
-                                  "50515253545556575859"
-                                  "60616263646566676869"
-                                  "70717273747576777879"
-                                  "80818283848586878889"
-                                  "90919293949596979899";
-
-static int digit_count(uint64_t n)
-{
-    int count = 1;
-    for (;;) {
-        if (n < 10)
-            return count;
-        if (n < 100)
-            return count + 1;
-        if (n < 1000)
-            return count + 2;
-        if (n < 10000)
-            return count + 3;
-        n /= 10000;
-        count += 4;
-    }
-}
-
-char *gw_number_put_u64(char *to, uint64_t n)
-{
-    char *end = to + digit_count(n), *at = end;
-    while (n >= 100) {
-        at -= 2;
-        memcpy(at, digit_pairs + 2 * (n % 100), 2);
-        n /= 100;
-    }
-    if (n >= 10)
-        memcpy(at - 2, digit_pairs + 2 * n, 2);
-    else
-        at[-1] = (char)('0' + n);
-    return end;
-}
-
 char *gw_number_put_i64(char *to, int64_t n)
 {
     if (n >= 0)
-        return gw_number_put_u64(to, (uint64_t)n);
+        return gw_digits_put(to, (uint64_t)n);
     *to = '-';
-    return gw_number_put_u64(to + 1, 0 - (uint64_t)n);
-}
-
-char *gw_number_put_padded(char *to, uint32_t n, int width)
-{
-    for (int i = width - 1; i >= 0; i--) {
-        to[i] = (char)('0' + n % 10);
-        n /= 10;
-    }
-    return to + width;
+    return gw_digits_put(to + 1, 0 - (uint64_t)n);
 }
 
 struct decimal {
@@ -299,7 +248,7 @@ static char *put_decimal(char *to, struct decimal d)
         d.exponent++;
     }
     char digits[20];
-    int count = (int)(gw_number_put_u64(digits, d.digits) - digits);
+    int count = (int)(gw_digits_put(digits, d.digits) - digits);
     int point = count + d.exponent;
     if (point > 21 || point <= -6) {
         *to++ = digits[0];
@@ -310,7 +259,7 @@ static char *put_decimal(char *to, struct decimal d)
         }
         *to++ = 'e';
         *to++ = point > 0 ? '+' : '-';
-        return gw_number_put_u64(to, (uint64_t)abs(point - 1));
+        return gw_digits_put(to, (uint64_t)abs(point - 1));
     }
     if (point <= 0) {
         *to++ = '0';

@@ -41,10 +41,7 @@ enum gw_number_result gw_number_to_float(const struct gw_number *number, float *
 /* Room that each of the functions below may use. They return where what they wrote ends. */
 #define GW_NUMBER_TEXT_MAX 32
 
-char *gw_number_put_u64(char *to, uint64_t n);
 char *gw_number_put_i64(char *to, int64_t n);
-/* Exactly `width` digits; n has no more. */
-char *gw_number_put_padded(char *to, uint32_t n, int width);
 /* The fewest digits that read back as the same value; it is finite. */
 char *gw_number_put_double(char *to, double value);
 char *gw_number_put_float(char *to, float value);

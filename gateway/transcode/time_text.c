@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "transcode/number.h"
+#include "base/digits.h"
 
 #define SECONDS_A_DAY 86400
 #define NANOS_A_SECOND 1000000000
@@ -151,11 +151,13 @@ static char *put_fraction(char *to, int32_t nanos)
     if (nanos == 0)
         return to;
     *to++ = '.';
-    if (nanos % 1000000 == 0)
-        return gw_number_put_padded(to, (uint32_t)nanos / 1000000, 3);
-    if (nanos % 1000 == 0)
-        return gw_number_put_padded(to, (uint32_t)nanos / 1000, 6);
-    return gw_number_put_padded(to, (uint32_t)nanos, 9);
+    uint32_t micros = (uint32_t)nanos / 1000, below_micro = (uint32_t)nanos % 1000;
+    to = gw_digits_put_3(to, micros / 1000);
+    if (micros % 1000 != 0 || below_micro != 0)
+        to = gw_digits_put_3(to, micros % 1000);
+    if (below_micro != 0)
+        to = gw_digits_put_3(to, below_micro);
+    return to;
 }
 
 char *gw_timestamp_put(char *to, int64_t seconds, int32_t nanos)
@@ -170,17 +172,17 @@ char *gw_timestamp_put(char *to, int64_t seconds, int32_t nanos)
         days--;
     }
     struct date d = date_of(days);
-    to = gw_number_put_padded(to, (uint32_t)d.year, 4);
+    to = gw_digits_put_4(to, (uint32_t)d.year);
     *to++ = '-';
-    to = gw_number_put_padded(to, (uint32_t)d.month, 2);
+    to = gw_digits_put_2(to, (uint32_t)d.month);
     *to++ = '-';
-    to = gw_number_put_padded(to, (uint32_t)d.day, 2);
+    to = gw_digits_put_2(to, (uint32_t)d.day);
     *to++ = 'T';
-    to = gw_number_put_padded(to, (uint32_t)of_day / 3600, 2);
+    to = gw_digits_put_2(to, (uint32_t)of_day / 3600);
     *to++ = ':';
-    to = gw_number_put_padded(to, (uint32_t)of_day / 60 % 60, 2);
+    to = gw_digits_put_2(to, (uint32_t)of_day / 60 % 60);
     *to++ = ':';
-    to = gw_number_put_padded(to, (uint32_t)of_day % 60, 2);
+    to = gw_digits_put_2(to, (uint32_t)of_day % 60);
     to = put_fraction(to, nanos);
     *to++ = 'Z';
     return to;
@@ -194,7 +196,7 @@ char *gw_duration_put(char *to, int64_t seconds, int32_t nanos)
         return NULL;
     if (seconds < 0 || nanos < 0)
         *to++ = '-';
-    to = gw_number_put_u64(to, (uint64_t)(seconds < 0 ? -seconds : seconds));
+    to = gw_digits_put(to, (uint64_t)(seconds < 0 ? -seconds : seconds));
     to = put_fraction(to, nanos < 0 ? -nanos : nanos);
     *to++ = 's';
     return to;

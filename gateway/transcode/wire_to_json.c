@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/digits.h"
 #include "base/encoding.h"
-#include "transcode/json_text.h"
+#include "base/json_text.h"
 #include "transcode/json_writer.h"
 #include "transcode/number.h"
 #include "transcode/phrase.h"
@@ -61,7 +62,7 @@ static int append_quoted_u64(struct gw_buf *out, bool is_negative, uint64_t magn
     *to++ = '"';
     if (is_negative)
         *to++ = '-';
-    to = gw_number_put_u64(to, magnitude);
+    to = gw_digits_put(to, magnitude);
     *to++ = '"';
     out->len = (size_t)(to - out->base);
     return 0;

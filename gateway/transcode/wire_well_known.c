@@ -1,5 +1,5 @@
 #include "base/encoding.h"
-#include "transcode/json_text.h"
+#include "base/json_text.h"
 #include "transcode/json_writer.h"
 #include "transcode/scalar.h"
 #include "transcode/time_text.h"

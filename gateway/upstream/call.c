@@ -17,6 +17,7 @@ struct call {
     struct gw_worker_upstream *upstream;
     struct gw_call_params params; /* as the maker gave it */
     uint64_t try_timeout_ms;
+    bool is_unlimited;             /* once it has a connection */
     struct gw_call_report *report; /* given, or own_report */
     struct gw_call_report own_report;
 
@@ -131,8 +132,9 @@ static bool start_on(struct call *call, struct gw_grpc_client *client)
         params.authority = gw_slice_str(config->endpoints[call->endpoint].address.text);
     if (params.max_message_bytes == 0)
         params.max_message_bytes = config->max_message_bytes;
-    params.deadline_ms =
-        sooner(params.deadline_ms, gw_loop_now_ms(loop_of(call)) + call->try_timeout_ms);
+    if (!call->is_unlimited)
+        params.deadline_ms =
+            sooner(params.deadline_ms, gw_loop_now_ms(loop_of(call)) + call->try_timeout_ms);
     params.callbacks = &try_callbacks;
     params.arg = call;
     call->inner = gw_grpc_client_start(client, &params);
@@ -324,7 +326,8 @@ struct gw_call *gw_upstream_call(struct gw_upstreams *upstreams, size_t upstream
     call->upstream = &upstreams->upstreams[upstream];
     call->params = *params;
     const struct gw_config_upstream *config = call->upstream->shared->config;
-    call->try_timeout_ms = timeout_ms ? timeout_ms : config->timeout_ms;
+    call->is_unlimited = timeout_ms == GW_UPSTREAM_NO_TIMEOUT;
+    call->try_timeout_ms = timeout_ms == 0 || call->is_unlimited ? config->timeout_ms : timeout_ms;
     call->report = report != NULL ? report : &call->own_report;
     *call->report = (struct gw_call_report){.upstream = config->name.text};
     call->waiter.ready = on_connection;

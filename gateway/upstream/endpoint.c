@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/clock.h"
 #include "base/random.h"
 
 /* Addresses of a host name that one attempt goes through. */
@@ -16,8 +17,9 @@ struct connection {
     struct gw_endpoint *endpoint;
     struct gw_grpc_client *client; /* NULL: the name is being looked up */
     struct gw_resolve *resolve;
+    struct gw_timer resolve_timeout;
     struct gw_timer idle;
-    uint64_t last_used_ms;
+    uint64_t ready_ms, last_used_ms;
     bool was_ready, draining;
     struct sockaddr_storage addresses[ADDRESSES_MAX];
     socklen_t address_lengths[ADDRESSES_MAX];
@@ -32,7 +34,7 @@ struct gw_endpoint {
     uint32_t connecting_count;
     h2o_linklist_t waiters;
     struct gw_timer retry;
-    double backoff_ms; /* 0: the last attempt succeeded */
+    double backoff_ms; /* the last one; 0: connections were made and lasted */
     bool failing, closing;
     char last_error[160];
     int last_status;
@@ -107,6 +109,7 @@ static void connection_free(struct connection *c)
     struct gw_endpoint *endpoint = c->endpoint;
     if (c->resolve != NULL)
         gw_resolve_cancel(c->resolve);
+    gw_timer_stop(endpoint->options.loop, &c->resolve_timeout);
     gw_timer_stop(endpoint->options.loop, &c->idle);
     if (c->was_ready)
         gw_gauge_add(endpoint->options.shard, endpoint->options.metrics->connections, -1);
@@ -154,14 +157,21 @@ static void attempt_failed(struct connection *c)
 
 static void open_connection(struct gw_endpoint *endpoint);
 
-/* A connection that was ready is gone or going: keep the number that the configuration wants. */
-static void replace(struct gw_endpoint *endpoint)
+/* A connection that was ready is gone or going: keep the number that the configuration wants. A
+ * peer that ends each as soon as it is made must not keep us busy. */
+static void replace(struct gw_endpoint *endpoint, uint64_t ready_ms)
 {
     if (endpoint->closing || gw_timer_is_running(&endpoint->retry))
         return;
-    if (endpoint->connection_count < endpoint->options.pool->initial_size ||
-        (endpoint->connection_count == 0 && !h2o_linklist_is_empty(&endpoint->waiters)))
-        open_connection(endpoint);
+    if (endpoint->connection_count >= endpoint->options.pool->initial_size &&
+        (endpoint->connection_count > 0 || h2o_linklist_is_empty(&endpoint->waiters)))
+        return;
+    if (gw_loop_now_ms(endpoint->options.loop) - ready_ms < GW_SETTLED_MS) {
+        schedule_retry(endpoint);
+        return;
+    }
+    endpoint->backoff_ms = 0;
+    open_connection(endpoint);
 }
 
 static void on_client_change(void *arg, struct gw_grpc_client *client, const char *reason)
@@ -176,12 +186,11 @@ static void on_client_change(void *arg, struct gw_grpc_client *client, const cha
     case GW_CLIENT_READY:
         if (!c->was_ready) {
             c->was_ready = true;
-            c->last_used_ms = gw_loop_now_ms(endpoint->options.loop);
+            c->ready_ms = c->last_used_ms = gw_loop_now_ms(endpoint->options.loop);
             gw_timer_start(endpoint->options.loop, &c->idle,
                            c->last_used_ms + endpoint->options.pool->idle_timeout_ms);
             gw_gauge_add(endpoint->options.shard, endpoint->options.metrics->connections, 1);
             endpoint->connecting_count--;
-            endpoint->backoff_ms = 0;
             gw_timer_stop(endpoint->options.loop, &endpoint->retry);
             set_failing(endpoint, false);
         }
@@ -192,10 +201,11 @@ static void on_client_change(void *arg, struct gw_grpc_client *client, const cha
             c->draining = true;
             gw_timer_stop(endpoint->options.loop, &c->idle);
             endpoint->connection_count--;
-            replace(endpoint);
+            replace(endpoint, c->ready_ms);
         }
         break;
-    case GW_CLIENT_CLOSED:
+    case GW_CLIENT_CLOSED: {
+        uint64_t ready_ms = c->ready_ms;
         note_error(endpoint, reason, gw_grpc_client_closed_status(client));
         if (!c->was_ready) {
             connect_next_address(c);
@@ -204,8 +214,9 @@ static void on_client_change(void *arg, struct gw_grpc_client *client, const cha
         if (!c->draining)
             endpoint->connection_count--;
         connection_free(c);
-        replace(endpoint);
+        replace(endpoint, ready_ms);
         break;
+    }
     }
 }
 
@@ -234,6 +245,7 @@ static void on_resolved(void *arg, const char *error, const struct addrinfo *add
 {
     struct connection *c = arg;
     c->resolve = NULL;
+    gw_timer_stop(c->endpoint->options.loop, &c->resolve_timeout);
     for (const struct addrinfo *a = addresses; a != NULL && c->address_count < ADDRESSES_MAX;
          a = a->ai_next) {
         memcpy(&c->addresses[c->address_count], a->ai_addr, a->ai_addrlen);
@@ -242,6 +254,13 @@ static void on_resolved(void *arg, const char *error, const struct addrinfo *add
     if (c->address_count == 0)
         note_error(c->endpoint, error != NULL ? error : "the name has no address", 503);
     connect_next_address(c);
+}
+
+static void on_resolve_timeout(struct gw_timer *timer)
+{
+    struct connection *c = H2O_STRUCT_FROM_MEMBER(struct connection, resolve_timeout, timer);
+    note_error(c->endpoint, "looking up the host name timed out", 503);
+    attempt_failed(c);
 }
 
 static bool parse_numeric(struct connection *c, const struct gw_config_endpoint *config)
@@ -284,6 +303,7 @@ static void open_connection(struct gw_endpoint *endpoint)
     const struct gw_config_endpoint *config = endpoint->options.config;
     struct connection *c = gw_alloc(sizeof(*c));
     c->endpoint = endpoint;
+    c->resolve_timeout.fn = on_resolve_timeout;
     c->idle.fn = on_idle;
     h2o_linklist_insert(&endpoint->connections, &c->link);
     endpoint->connection_count++;
@@ -295,6 +315,8 @@ static void open_connection(struct gw_endpoint *endpoint)
         int n = snprintf(port, sizeof(port), "%u", config->port);
         c->resolve = gw_resolve_start(endpoint->options.loop, config->host,
                                       gw_slice(port, (size_t)n), on_resolved, c);
+        gw_timer_start(endpoint->options.loop, &c->resolve_timeout,
+                       gw_clock_ms() + endpoint->options.pool->connect_timeout_ms);
     }
 }
 

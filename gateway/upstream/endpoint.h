@@ -18,6 +18,8 @@
 #define GW_BACKOFF_FIRST_MS 100
 #define GW_BACKOFF_FACTOR 1.6
 #define GW_BACKOFF_MOST_MS 1000
+/* A connection that ends sooner after it was ready is no reason to connect again at once. */
+#define GW_SETTLED_MS 1000
 
 /* Series of one endpoint; the same in all workers. */
 struct gw_endpoint_metrics {

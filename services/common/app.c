@@ -87,12 +87,6 @@ static void on_shut_down(void *arg)
     gw_loop_stop(self->loop);
 }
 
-static void set_health(struct instance *self, enum gw_health_status status)
-{
-    gw_health_set(self->health, GW_SLICE(""), status);
-    gw_health_set(self->health, gw_slice_str(self->app->service->name), status);
-}
-
 /* A second signal ends at once. */
 static void on_signal(h2o_socket_t *signals, const char *error)
 {
@@ -105,7 +99,7 @@ static void on_signal(h2o_socket_t *signals, const char *error)
         return;
     }
     self->stopping = true;
-    set_health(self, GW_HEALTH_NOT_SERVING);
+    gw_health_stop(self->health);
     gw_grpc_server_shutdown(self->server, SHUTDOWN_TIMEOUT_MS, on_shut_down, self);
 }
 
@@ -172,7 +166,7 @@ static int start_grpc(struct instance *self)
     self->server = gw_grpc_server_create(self->loop, &options);
     gw_service_add(self->server, self->app->service, self->app->methods, self->db);
     self->health = gw_health_create(self->server);
-    set_health(self, GW_HEALTH_SERVING);
+    gw_health_set(self->health, gw_slice_str(self->app->service->name), GW_HEALTH_SERVING);
     self->reflection = gw_reflection_create(
         self->server, gw_descriptor_set(),
         (const char *const[]){self->app->service->name, "grpc.health.v1.Health",

@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import socket
@@ -103,6 +104,13 @@ class Protos:
         found = self.pool.FindServiceByName(service).FindMethodByName(method)
         return self._factory.GetPrototype(found.input_type), self._factory.GetPrototype(found.output_type)
 
+    def streams(self, name):
+        """Whether the method "SERVICE/METHOD" streams requests, and whether it streams answers."""
+        service, method = name.split("/")
+        found = descriptor_pb2.MethodDescriptorProto()
+        self.pool.FindServiceByName(service).FindMethodByName(method).CopyToProto(found)
+        return found.client_streaming, found.server_streaming
+
     def new(self, name, **fields):
         return self.type(name)(**fields)
 
@@ -164,13 +172,63 @@ def http_request(port, method, path, body=None, headers=(), timeout=15):
         connection.close()
 
 
+class RawClient:
+    """A connection on which the test writes the bytes, and reads the answers one by one."""
+
+    def __init__(self, port, host="127.0.0.1", timeout=10):
+        self.socket = socket.create_connection((host, port), timeout=timeout)
+        self._file = self.socket.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def response(self, is_head=False):
+        """The next answer; None where the connection has ended."""
+        line = self._file.readline()
+        if not line:
+            return None
+        match = re.fullmatch(rb"HTTP/1\.1 (\d{3}) ([^\r\n]*)\r\n", line)
+        expect(match, f"not a status line: {line!r}")
+        headers = http.client.parse_headers(self._file).items()
+        response = Response(int(match.group(1)), headers, b"")
+        length = response.header("content-length")
+        if is_head or response.status == 100:
+            pass
+        elif length is not None:
+            response.body = self._file.read(int(length))
+            expect_equal(len(response.body), int(length), "bytes of the body")
+        else:
+            response.body = self._file.read()
+        return response
+
+    def is_closed(self):
+        """Waits for the end."""
+        try:
+            return self._file.read(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def reset(self):
+        """Leaves with a RST."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def close(self):
+        self._file.close()
+        self.socket.close()
+
+
 def http_raw(port, data, timeout=10):
-    """Sends bytes as they are and parses the first answer."""
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
-        connection.sendall(data)
-        response = http.client.HTTPResponse(connection)
-        response.begin()
-        return Response(response.status, response.getheaders(), response.read())
+    """Sends bytes as they are and reads the first answer."""
+    with RawClient(port, timeout=timeout) as client:
+        client.send(data)
+        return client.response()
 
 
 def expect_error(response, status, code, *message_parts):
@@ -183,6 +241,65 @@ def expect_error(response, status, code, *message_parts):
     for part in message_parts:
         expect(part in body["message"], f"expected {part!r} in {body['message']!r}")
     return body
+
+
+class HttpStream:
+    """An answer that is read as it comes."""
+
+    def __init__(self, port, method, path, body=None, headers=(), timeout=15, receive_buffer=None):
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+        if receive_buffer is not None:
+            self._connection.sock = socket.socket()
+            self._connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self._connection.sock.settimeout(timeout)
+            self._connection.sock.connect(("127.0.0.1", port))
+        self._connection.request(method, path, body, dict(headers))
+        self._response = self._connection.getresponse()
+        self.status, self.headers = self._response.status, self._response.getheaders()
+
+    def header(self, name):
+        return self._response.getheader(name)
+
+    def line(self):
+        """The next line without its end; None at the end of the answer."""
+        line = self._response.readline()
+        return line.decode().rstrip("\n") if line else None
+
+    def message(self):
+        """The next line, which is JSON; None at the end."""
+        line = self.line()
+        return None if line is None else json.loads(line)
+
+    def read(self, count=None):
+        return self._response.read(count)
+
+    def piece(self):
+        """What the next chunk brings."""
+        return self._response.read1()
+
+    def rest(self):
+        """What is left, as messages."""
+        return list(iter(self.message, None))
+
+    def event(self):
+        """The next event as (name, data), None for a comment; raises EOFError at the end."""
+        name, data = "message", None
+        while True:
+            line = self.line()
+            if line is None:
+                raise EOFError
+            if line == "":
+                return None if data is None else (name, data)
+            field, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if field == "event":
+                name = value
+            elif field == "data":
+                data = value if data is None else data + "\n" + value
+
+    def close(self):
+        self._response.close()
+        self._connection.close()
 
 
 METRIC_LINE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$")
@@ -248,6 +365,8 @@ class Backend:
         self._server.start()
 
     def on(self, method, function):
+        """`function` gets an iterator instead of the request where the method streams requests, and
+        gives an iterator where it streams answers."""
         request, _ = self._protos.method(method)
 
         def serve(message, context):
@@ -256,7 +375,13 @@ class Backend:
                 self.peers[context.peer()] += 1
             return function(message, context)
 
-        self._handlers["/" + method] = grpc.unary_unary_rpc_method_handler(
+        kinds = {
+            (False, False): grpc.unary_unary_rpc_method_handler,
+            (False, True): grpc.unary_stream_rpc_method_handler,
+            (True, False): grpc.stream_unary_rpc_method_handler,
+            (True, True): grpc.stream_stream_rpc_method_handler,
+        }
+        self._handlers["/" + method] = kinds[self._protos.streams(method)](
             serve, request.FromString, lambda answer: answer.SerializeToString()
         )
         return self
@@ -287,9 +412,10 @@ class RawBackend:
     """A TCP server that does what a decent backend would not. `serve(connection)` gets each socket in
     a thread of its own; what it raises on a closed connection is ignored."""
 
-    def __init__(self, serve):
+    def __init__(self, serve, address=("127.0.0.1", 0)):
         self._serve, self._open = serve, []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._listener = socket.create_server(address, family=family)
         self.port = self._listener.getsockname()[1]
         self.connections = 0
         threading.Thread(target=self._accept, daemon=True).start()
@@ -326,6 +452,16 @@ class RawBackend:
                 pass
 
 
+def relay(one, other):
+    """Passes bytes both ways until one side ends."""
+    while True:
+        for source in select.select([one, other], [], [])[0]:
+            data = source.recv(65536)
+            if not data:
+                return
+            (other if source is one else one).sendall(data)
+
+
 def receive(connection, count):
     data = b""
     while len(data) < count:
@@ -359,13 +495,6 @@ def http2_backend(on_frame):
 
 
 # --- processes ---
-
-
-def is_sanitized(binary):
-    """Whether it was built with a sanitizer, which uses memory in its own way."""
-    with open(binary, "rb") as file:
-        content = file.read()
-        return b"__asan_init" in content or b"__tsan_init" in content
 
 
 class Process:
@@ -454,8 +583,14 @@ class Gateway(Process):
     def post(self, path, body, headers=()):
         return self.request("POST", path, body, headers)
 
+    def stream(self, method, path, body=None, headers=(), **options):
+        return HttpStream(self.port, method, path, body, headers, **options)
+
     def raw(self, data):
         return http_raw(self.port, data)
+
+    def client(self):
+        return RawClient(self.port)
 
     def admin(self, path):
         return http_request(self.admin_port, "GET", path, timeout=5)
@@ -518,6 +653,9 @@ class Context:
         self.sluice = os.path.join(build, "gateway", "sluice")
         self.folder = tempfile.mkdtemp(prefix="sluice-test-")
         self._started, self._channels = [], []
+        with open(self.sluice, "rb") as file:
+            # AddressSanitizer keeps 256 MiB of what was freed; ThreadSanitizer has a shadow of everything.
+            self.memory_slack = 300 << 20 if re.search(b"__[at]san_init", file.read()) else 0
 
     def write(self, name, content):
         path = os.path.join(self.folder, name)

@@ -33,7 +33,7 @@ def find_tests(folder, parts):
         if not (file.startswith("test_") and file.endswith(".py")):
             continue
         module = importlib.import_module(file[:-3])
-        for name, function in vars(module).items():
+        for name, function in list(vars(module).items()):
             full = f"{file[5:-3]}.{name}"
             if name.startswith("test_") and (not parts or any(part in full for part in parts)):
                 yield full.replace(".test_", "."), function
@@ -44,13 +44,11 @@ def run_test(name, function, build, source, protos):
     begin = time.monotonic()
     problem = None
     faulthandler.dump_traceback_later(TEST_TIMEOUT, exit=True)
-    try:
+    for step in lambda: function(context), context.close:
         try:
-            function(context)
-        finally:
-            context.close()
-    except Exception:  # pylint: disable=broad-except
-        problem = traceback.format_exc()
+            step()
+        except Exception:  # pylint: disable=broad-except
+            problem = (problem or "") + traceback.format_exc()
     faulthandler.cancel_dump_traceback_later()
     seconds = time.monotonic() - begin
     print(f"{'FAIL' if problem else 'ok  '} {name} ({seconds:.2f} s)", flush=True)

@@ -123,7 +123,13 @@ def test_health_and_ready(t):
     gateway, _ = after_known_calls(t)
     expect_equal(gateway.admin("/health").json(), {"status": "healthy"})
     expect_equal(gateway.admin("/ready").status, 200)
-    expect_equal(gateway.admin("/nothing").status, 404)
+    for path in "/nothing", "/", "/metrics/", "/metrics/x", "/health2":
+        expect_error(gateway.admin(path), 404, 5)
+    expect_equal(gateway.admin("/health?x=1").status, 200)
+    response = harness.http_request(gateway.admin_port, "POST", "/stats")
+    expect_error(response, 405, 12)
+    expect_equal(response.header("allow"), "GET, HEAD")
+    expect_equal(harness.http_request(gateway.admin_port, "HEAD", "/health").body, b"")
     expect_equal(gateway.get("/metrics").status, 404, "/metrics on the public port")
 
 

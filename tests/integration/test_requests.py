@@ -59,6 +59,14 @@ def test_bodies_over_the_limit_are_413(t):
     expect_equal(gateway.get("/v1/users/1").status, 200, "status afterwards")
 
 
+def test_a_client_that_sends_a_large_body_to_its_end_sees_the_413(t):
+    gateway, _ = start(t, USER + "limits: {request_body: 2KiB}\n")
+    for _ in range(5):
+        expect_error(gateway.post("/v1/users", b" " * (8 << 20)), 413, 8, "2048")
+    harness.wait_for("the connections to close",
+                     lambda: gateway.metrics().value("http_connections") == 0, timeout=5)
+
+
 def test_too_many_or_too_large_headers_are_431(t):
     gateway, _ = start(t, USER + "limits: {header_count: 20, header_bytes: 4KiB}\n")
     few = [(f"X-Header-{i}", "x") for i in range(15)]

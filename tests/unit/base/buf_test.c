@@ -117,6 +117,7 @@ static void json_strings_are_escaped(void **state)
          "\"a\xef\xbf\xbd"
          "b\""},
         {GW_SLICE_INIT("\xc3"), "\"\xef\xbf\xbd\""},
+        {GW_SLICE_INIT("\xffquoted \"text\" behind"), "\"\xef\xbf\xbdquoted \\\"text\\\" behind\""},
         {GW_SLICE_INIT("\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -140,6 +141,24 @@ static void the_front_is_consumed(void **state)
     gw_buf_dispose(&b);
 }
 
+static void a_special_byte_is_found_at_every_place(void **state)
+{
+    (void)state;
+    for (size_t length = 1; length < 40; length++) {
+        for (size_t at = 0; at < length; at++) {
+            char text[40], wanted[48];
+            memset(text, 'x', length);
+            text[at] = '"';
+            snprintf(wanted, sizeof(wanted), "\"%.*s\\\"%.*s\"", (int)at, text,
+                     (int)(length - at - 1), text + at + 1);
+            struct gw_buf b = GW_BUF_HEAP;
+            gw_buf_append_json_string(&b, gw_slice(text, length));
+            assert_text(&b, wanted);
+            gw_buf_dispose(&b);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +168,7 @@ int main(void)
         cmocka_unit_test(what_is_reserved_can_be_written),
         cmocka_unit_test(numbers_are_decimal),
         cmocka_unit_test(json_strings_are_escaped),
+        cmocka_unit_test(a_special_byte_is_found_at_every_place),
         cmocka_unit_test(the_front_is_consumed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

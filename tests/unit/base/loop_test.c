@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dlfcn.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -494,6 +495,72 @@ static void a_name_that_cannot_be_is_an_error(void **state)
     assert_non_null(resolve_error);
 }
 
+/* Takes the place of libc's also for libh2o: looking up NAME.hangs takes until it may end. */
+static int may_end, begun;
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **ret_list)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (strstr(name, ".hangs") == NULL)
+        return real(name, service, hints, ret_list);
+    __atomic_add_fetch(&begun, 1, __ATOMIC_SEQ_CST);
+    while (!__atomic_load_n(&may_end, __ATOMIC_SEQ_CST))
+        usleep(1000);
+    return real("127.0.0.1", service, hints, ret_list);
+}
+
+static void let_lookups_hang(void)
+{
+    __atomic_store_n(&may_end, 0, __ATOMIC_SEQ_CST);
+    begun = 0;
+}
+
+static void let_lookups_end(void)
+{
+    __atomic_store_n(&may_end, 1, __ATOMIC_SEQ_CST);
+}
+
+static void wait_until_begun(int lookups)
+{
+    for (int i = 0; i < 2000 && __atomic_load_n(&begun, __ATOMIC_SEQ_CST) < lookups; i++)
+        usleep(1000);
+    assert_int_equal(__atomic_load_n(&begun, __ATOMIC_SEQ_CST), lookups);
+}
+
+static void names_that_hang_hold_up_no_other(void **state)
+{
+    (void)state;
+    ran[0] = '\0';
+    let_lookups_hang();
+    gw_resolve_start(loop, GW_SLICE("a.hangs"), GW_SLICE("1"), on_resolved, &resolved_port);
+    wait_until_begun(1);
+    gw_resolve_start(loop, GW_SLICE("b.hangs"), GW_SLICE("1"), on_resolved, &resolved_port);
+    wait_until_begun(2);
+    gw_resolve_start(loop, GW_SLICE("localhost"), GW_SLICE("2"), on_resolved, &resolved_port);
+    turn_until_ran(1);
+    assert_int_equal(resolved_port, 2);
+    let_lookups_end();
+    turn_until_ran(3);
+}
+
+static void a_lookup_that_was_cancelled_is_taken_up_by_the_next(void **state)
+{
+    (void)state;
+    ran[0] = '\0';
+    resolved_port = 0;
+    let_lookups_hang();
+    for (int i = 0; i < 40; i++)
+        gw_resolve_cancel(gw_resolve_start(loop, GW_SLICE("c.hangs"), GW_SLICE("3"), on_resolved,
+                                           &resolved_port));
+    gw_resolve_start(loop, GW_SLICE("c.hangs"), GW_SLICE("3"), on_resolved, &resolved_port);
+    gw_resolve_start(loop, GW_SLICE("c.hangs"), GW_SLICE("4"), on_resolved, &resolved_port);
+    let_lookups_end();
+    turn_until_ran(2);
+    assert_int_equal(begun, 2);
+}
+
 static void a_cancelled_lookup_says_nothing(void **state)
 {
     (void)state;
@@ -533,6 +600,8 @@ int main(void)
         TEST(a_turn_waits_no_longer_than_told),
         TEST(localhost_is_resolved),
         TEST(a_name_that_cannot_be_is_an_error),
+        TEST(names_that_hang_hold_up_no_other),
+        TEST(a_lookup_that_was_cancelled_is_taken_up_by_the_next),
         TEST(a_cancelled_lookup_says_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

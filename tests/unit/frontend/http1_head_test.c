@@ -9,10 +9,10 @@
 
 static const struct gw_http1_limits limits = {.header_count = 3, .header_bytes = 200};
 
-static enum gw_http1_outcome check(const char *text, struct gw_http1_fault *fault)
+static enum gw_http1_outcome check(const char *text, struct gw_request_fault *fault)
 {
     size_t scanned = 0;
-    *fault = (struct gw_http1_fault){0};
+    *fault = (struct gw_request_fault){0};
     return gw_http1_head_check(gw_slice_str(text), &scanned, &limits, fault);
 }
 
@@ -27,9 +27,11 @@ static void sound_heads_pass(void **state)
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n",
         "GET / HTTP/1.1\r\nHost:\r\nX: \xc3\xa9\r\n\r\n",
+        "GET http://a/b HTTP/1.1\r\nHost: a\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
-        struct gw_http1_fault fault;
+        struct gw_request_fault fault;
         if (check(heads[i], &fault) != GW_HTTP1_SOUND)
             fail_msg("%s: %s", heads[i], fault.message ? fault.message : "incomplete");
     }
@@ -47,6 +49,9 @@ static void unsound_heads_are_refused_with_the_reason(void **state)
         {"GET /a b HTTP/1.1\r\n\r\n", "the request line is not METHOD target HTTP/1.1", 400},
         {"GET /a\x01 HTTP/1.1\r\n\r\n", "the request line is not METHOD target HTTP/1.1", 400},
         {"GE(T / HTTP/1.1\r\n\r\n", "the request line is not METHOD target HTTP/1.1", 400},
+        {"GET a HTTP/1.1\r\nHost: a\r\n\r\n", "the request's target is no path", 400},
+        {"GET * HTTP/1.1\r\nHost: a\r\n\r\n", "the request's target is no path", 400},
+        {"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", "the request's target is no path", 400},
         {"GET / HTTP/1.9\r\nHost: a\r\n\r\n", "this port speaks HTTP/1.0 and HTTP/1.1", 400},
         {"PRI * HTTP/2.0\r\n\r\n", "this port speaks HTTP/1.0 and HTTP/1.1", 400},
         {"\x16\x03\x01", "this is not HTTP", 400},
@@ -73,7 +78,7 @@ static void unsound_heads_are_refused_with_the_reason(void **state)
          "the request has too many headers", 431},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        struct gw_http1_fault fault;
+        struct gw_request_fault fault;
         assert_int_equal(check(cases[i].head, &fault), GW_HTTP1_REFUSED);
         assert_string_equal(fault.message, cases[i].message);
         assert_int_equal(fault.http_status, cases[i].status);
@@ -85,7 +90,7 @@ static void a_head_may_come_byte_by_byte(void **state)
     (void)state;
     static const char head[] = "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n";
     size_t scanned = 0;
-    struct gw_http1_fault fault;
+    struct gw_request_fault fault;
     for (size_t n = 0; n < sizeof(head) - 1; n++) {
         assert_int_equal(gw_http1_head_check(gw_slice(head, n), &scanned, &limits, &fault),
                          GW_HTTP1_INCOMPLETE);
@@ -103,7 +108,7 @@ static void a_head_over_the_limit_is_refused_before_it_ends(void **state)
     memset(head, 'a', sizeof(head));
     memcpy(head, "GET /", 5);
     size_t scanned = 0;
-    struct gw_http1_fault fault;
+    struct gw_request_fault fault;
     assert_int_equal(gw_http1_head_check(gw_slice(head, 200), &scanned, &limits, &fault),
                      GW_HTTP1_INCOMPLETE);
     assert_int_equal(gw_http1_head_check(gw_slice(head, 201), &scanned, &limits, &fault),

@@ -80,6 +80,40 @@ static void much_metadata_is_sent(void **state)
     assert_in_range(fx.peer.streams[0].head.len, 90 * 22, 90 * 22 + 300);
 }
 
+/* Up to one frame they are plain literals, above it nghttp2's. */
+static void headers_around_one_frame_arrive_as_they_were_sent(void **state)
+{
+    (void)state;
+    static char big[40000];
+    memset(big, 'v', sizeof(big));
+    fx.peer.on_request = peer_echo;
+    fixture_connect();
+    static const size_t lengths[] = {1, 15900, 16030, 16050, 16200, 16384, 40000, 2};
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+        struct gw_metadatum metadata[] = {
+            {GW_SLICE("x-recurs"), GW_SLICE("yes"), GW_INDEX_FIELD},
+            {GW_SLICE("x-big"), gw_slice(big, lengths[i]), GW_INDEX_NOT},
+            {GW_SLICE("x-last"), GW_SLICE("1"), GW_INDEX_NEVER},
+        };
+        struct gw_call_params params = params_for(&fx.records[i]);
+        params.metadata = (struct gw_metadata){metadata, 3};
+        params.deadline_ms = gw_clock_ms() + 4000;
+        struct record *r = start_with(i, &params);
+        gw_call_send(r->call, GW_SLICE("\0\0\0\0\2hi"), GW_SEND_END);
+        gw_call_request(r->call, 1);
+        run_until(r->ended);
+        assert_int_equal(r->result.status, GW_OK);
+        const struct gw_buf *head = &fx.peer.streams[i].head;
+        assert_true(contains(head, "x-recurs: yes\n"));
+        assert_true(contains(head, "x-last: 1\n"));
+        assert_true(contains(head, "grpc-timeout: "));
+        const char *value = memmem(head->base, head->len, "x-big: ", 7);
+        assert_non_null(value);
+        assert_memory_equal(value + 7, big, lengths[i]);
+        assert_int_equal(value[7 + lengths[i]], '\n');
+    }
+}
+
 static void metadata_over_64_kib_is_refused_here(void **state)
 {
     (void)state;
@@ -508,6 +542,7 @@ int main(void)
         TEST(the_request_has_the_headers_of_grpc),
         TEST(no_deadline_sends_no_timeout),
         TEST(much_metadata_is_sent),
+        TEST(headers_around_one_frame_arrive_as_they_were_sent),
         TEST(metadata_over_64_kib_is_refused_here),
         TEST(metadata_trailers_and_details_come_back),
         TEST(a_trailers_only_answer_has_no_headers),

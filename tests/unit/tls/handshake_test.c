@@ -333,6 +333,27 @@ static void keys_may_be_updated_behind_the_handshake(void **state)
     part(&m);
 }
 
+static void one_side_may_end_before_the_other(void **state)
+{
+    (void)state;
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        struct meeting m;
+        char byte;
+        meet(&m, NULL, NULL);
+        SSL_set_max_proto_version(m.client, version);
+        turn(&m);
+        gw_tls_handshake_close_output(&m.handshake);
+        shutdown(h2o_socket_get_fd(m.sock), SHUT_WR);
+        assert_int_equal(SSL_get_error(m.client, SSL_read(m.client, &byte, 1)),
+                         SSL_ERROR_ZERO_RETURN);
+        h2o_socket_read_start(m.sock, on_read);
+        assert_int_equal(SSL_write(m.client, "abc", 3), 3);
+        turn(&m);
+        assert_int_equal(m.sock->input->size, 3);
+        part(&m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +368,7 @@ int main(void)
         cmocka_unit_test(what_comes_with_the_end_of_the_handshake_is_there),
         cmocka_unit_test(a_renegotiation_ends_the_connection),
         cmocka_unit_test(keys_may_be_updated_behind_the_handshake),
+        cmocka_unit_test(one_side_may_end_before_the_other),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -312,20 +312,15 @@ static void integers_are_written_as_printf_does(void **state)
     uint64_t n = 1;
     for (int i = 0; i < 64; i++, n = n * 2 + (uint64_t)(i % 3 == 0)) {
         char buffer[GW_NUMBER_TEXT_MAX + 1], wanted[GW_NUMBER_TEXT_MAX + 1];
-        *gw_number_put_u64(buffer, n) = '\0';
-        snprintf(wanted, sizeof(wanted), "%" PRIu64, n);
-        assert_string_equal(buffer, wanted);
         *gw_number_put_i64(buffer, (int64_t)(0 - n)) = '\0';
         snprintf(wanted, sizeof(wanted), "%" PRId64, (int64_t)(0 - n));
         assert_string_equal(buffer, wanted);
     }
     char buffer[GW_NUMBER_TEXT_MAX + 1];
-    *gw_number_put_u64(buffer, 0) = '\0';
+    *gw_number_put_i64(buffer, 0) = '\0';
     assert_string_equal(buffer, "0");
     *gw_number_put_i64(buffer, INT64_MIN) = '\0';
     assert_string_equal(buffer, "-9223372036854775808");
-    *gw_number_put_padded(buffer, 7, 3) = '\0';
-    assert_string_equal(buffer, "007");
 }
 
 int main(void)

@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -423,6 +425,41 @@ static void an_unknown_host_name_fails_the_call_with_its_reason(void **state)
     tear_down(&f);
 }
 
+/* Takes the place of libc's also for libh2o: looking up "hangs" takes until it may end. */
+static int may_end;
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **ret_list)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    bool hangs = strcmp(name, "hangs") == 0;
+    while (hangs && !__atomic_load_n(&may_end, __ATOMIC_SEQ_CST))
+        usleep(1000);
+    return real(hangs ? "127.0.0.1" : name, service, hints, ret_list);
+}
+
+static void
+a_host_name_that_is_looked_up_for_too_long_is_passed_over_until_it_is_found(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, 2, "round_robin");
+    f.endpoints[0].host = GW_SLICE("hangs");
+    open_upstream(&f);
+    struct outcome o;
+    uint64_t began = gw_clock_ms();
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(call_once(&f, &o), GW_OK);
+    assert_in_range(gw_clock_ms() - began, 400, 1500);
+    assert_int_equal(f.backends[1].calls, 4);
+    __atomic_store_n(&may_end, 1, __ATOMIC_SEQ_CST);
+    while (f.backends[0].calls == 0 && gw_clock_ms() - began < 5000)
+        assert_int_equal(call_once(&f, &o), GW_OK);
+    assert_int_equal(f.backends[0].calls, 1);
+    tear_down(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +477,8 @@ int main(void)
         cmocka_unit_test(more_calls_than_a_connection_takes_wait_for_room),
         cmocka_unit_test(a_host_name_is_looked_up),
         cmocka_unit_test(an_unknown_host_name_fails_the_call_with_its_reason),
+        cmocka_unit_test(
+            a_host_name_that_is_looked_up_for_too_long_is_passed_over_until_it_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* Strings in JSON text, eight bytes a step. */
-#ifndef GW_TRANSCODE_JSON_TEXT_H
-#define GW_TRANSCODE_JSON_TEXT_H
+#ifndef GW_BASE_JSON_TEXT_H
+#define GW_BASE_JSON_TEXT_H
 
 #include <endian.h>
 
@@ -12,8 +12,10 @@
 static inline uint64_t gw_json_special_bytes(uint64_t word)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
-    return ((word - ones * 0x20) | (quote - ones) | (backslash - ones) | word) & ones * 0x80;
+    /* With bit 1 turned over, '"' follows the control characters, and no other byte does. */
+    uint64_t control_or_quote = (word ^ ones * 2) - ones * 0x21;
+    uint64_t backslash = (word ^ ones * '\\') - ones;
+    return (control_or_quote | backslash | word) & ones * 0x80;
 }
 
 static inline uint64_t gw_json_load_word(const char *at)

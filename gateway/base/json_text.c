@@ -1,4 +1,4 @@
-#include "transcode/json_text.h"
+#include "base/json_text.h"
 
 #include "base/utf8.h"
 
@@ -27,7 +27,13 @@ static char *put_escape(char *to, unsigned char c)
 static char *copy_plain(char *to, const char **at, const char *end)
 {
     const char *from = *at;
-    while (end - from >= 8) {
+    if (end - from < 8) {
+        while (from < end && gw_json_is_plain(*from))
+            *to++ = *from++;
+        *at = from;
+        return to;
+    }
+    for (;;) {
         uint64_t special = gw_json_special_bytes(gw_json_load_word(from));
         memcpy(to, from, 8);
         if (special != 0) {
@@ -35,13 +41,15 @@ static char *copy_plain(char *to, const char **at, const char *end)
             *at = from + plain;
             return to + plain;
         }
-        from += 8;
-        to += 8;
+        /* The last word ends where the text does, and takes some plain bytes once more. */
+        size_t step = end - from < 16 ? (size_t)(end - from) - 8 : 8;
+        from += step;
+        to += step;
+        if (step == 0)
+            break;
     }
-    while (from < end && gw_json_is_plain(*from))
-        *to++ = *from++;
-    *at = from;
-    return to;
+    *at = end;
+    return to + 8;
 }
 
 int gw_json_append_string(struct gw_buf *out, struct gw_slice s)

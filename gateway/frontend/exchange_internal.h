@@ -1,0 +1,46 @@
+/* What the files that make up an exchange know of each other: exchange.c has its begin and end,
+ * errors, and unary answers; stream.c answers of many messages. */
+#ifndef GW_FRONTEND_EXCHANGE_INTERNAL_H
+#define GW_FRONTEND_EXCHANGE_INTERNAL_H
+
+#include "frontend/connection.h"
+#include "frontend/internal.h"
+#include "frontend/request_body.h"
+#include "frontend/request_headers.h"
+
+struct gw_stream;
+
+/* Lives in the request's pool as a shared object, whose dispose callback is how the end of the
+ * request is seen: libh2o calls it while the request and its pool can still be read. */
+struct gw_exchange {
+    h2o_req_t *req;
+    struct gw_worker *worker;
+    struct gw_connection *connection;
+    const struct gw_route *route; /* NULL: none matched */
+    uint64_t began_ns;
+    struct gw_request_headers headers;
+    struct gw_request_body *body; /* NULL: libh2o refused the request */
+
+    struct gw_call *call; /* NULL: not begun, or over */
+    struct gw_call_report report;
+    int grpc_status;    /* -1: no call has ended */
+    struct gw_buf json; /* the answer, once the message is in */
+    uint32_t message_count;
+    struct gw_error message_error; /* status is GW_OK: the message was translated */
+    struct gw_stream *stream;      /* the answer, of a method that streams it; else NULL */
+
+    bool watching;        /* the client's socket is ours to read */
+    uint64_t answered_ms; /* on the loop's clock; 0: not yet, or a stream */
+};
+
+/* The call has ended, or is given up: counts it. */
+void gw_exchange_count_call(struct gw_exchange *x, int grpc_status, uint64_t now_ns);
+/* The headers of every answer. */
+void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type);
+/* Answers with the one error form. Only before another answer has begun. */
+void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
+                              struct gw_slice message, struct gw_slice details);
+void gw_exchange_count_limit(const struct gw_exchange *x, enum gw_limit limit);
+bool gw_exchange_is_head(const struct gw_exchange *x);
+
+#endif

@@ -1,0 +1,62 @@
+/* One HTTP/2 connection. Worker-local; private to http2*.c. */
+#ifndef GW_FRONTEND_HTTP2_SESSION_H
+#define GW_FRONTEND_HTTP2_SESSION_H
+
+#include <h2o.h>
+#include <nghttp2/nghttp2.h>
+
+#include "frontend/http2.h"
+#include "frontend/http2_budget.h"
+#include "frontend/internal.h"
+#include "grpc/h2_output.h"
+
+struct gw_http2_session {
+    h2o_conn_t super; /* what libh2o's core sees of it */
+    struct gw_worker *worker;
+    h2o_socket_t *sock;
+    nghttp2_session *nghttp2; /* NULL: lingering */
+    h2o_mem_recycle_t *spare_streams;
+    h2o_linklist_t link;
+    h2o_linklist_t streams;
+    h2o_linklist_t news;             /* streams whose handler is to learn something */
+    h2o_linklist_t writable;         /* streams whose generator may go on */
+    struct gw_http2_stream *head_of; /* whose header block is coming in, or came in last */
+    struct gw_task flush;
+    struct gw_h2_output output;
+    struct gw_http2_budget early_resets, control_frames;
+    bool ending; /* GOAWAY with an error is on its way; nothing more is read */
+    bool draining;
+    uint32_t answers;  /* begun */
+    size_t frame_left; /* bytes of the frame that is coming in */
+    struct {
+        int32_t first, last; /* streams' numbers; 0: none yet */
+        bool is_broken;      /* not every one between was begun, or one was reset by us */
+    } order;
+    /* When what is being waited for began; 0: it is not. */
+    uint64_t head_since_ms;     /* the rest of a header block */
+    uint64_t settings_since_ms; /* SETTINGS to be acknowledged */
+    uint64_t idle_since_ms;     /* a request */
+    uint64_t write_since_ms;    /* the client to take more bytes */
+    uint64_t drain_since_ms;    /* the client to have read that it is to go */
+    uint64_t linger_since_ms;   /* the client's end */
+    uint64_t bytes_taken;       /* by the client, when last looked at */
+};
+
+static inline const struct gw_config_limits *gw_http2_limits(const struct gw_http2_session *session)
+{
+    return &session->worker->frontend->config->limits;
+}
+
+static inline uint64_t gw_http2_now_ms(const struct gw_http2_session *session)
+{
+    return gw_loop_now_ms(session->worker->loop);
+}
+
+/* Sends what is queued at the end of this turn. */
+void gw_http2_flush_later(struct gw_http2_session *session);
+void gw_http2_count_limit(struct gw_http2_session *session, enum gw_limit limit);
+/* Ends the connection with GOAWAY because its client went over a limit. */
+void gw_http2_over_limit(struct gw_http2_session *session, enum gw_limit limit,
+                         uint32_t error_code);
+
+#endif

@@ -1,0 +1,459 @@
+#include "frontend/http2_stream.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+/* A list of headers this many times over the limit is not worth an answer. */
+#define HEADER_BOMB_FACTOR 4
+/* What pushes names out of the compression table is a new date each second. */
+#define INDEX_NAMES_EVERY 256
+
+static struct gw_http2_stream *stream_of(const h2o_req_t *req)
+{
+    return H2O_STRUCT_FROM_MEMBER(struct gw_http2_stream, req, req);
+}
+
+/* --- life --- */
+
+static void grant(struct gw_request_body *body, size_t n)
+{
+    struct gw_http2_stream *stream =
+        H2O_STRUCT_FROM_MEMBER(struct gw_http2_stream, request.body, body);
+    nghttp2_session_consume_stream(stream->session->nghttp2, stream->id, n);
+    gw_http2_flush_later(stream->session);
+}
+
+static void send_answer(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count,
+                        h2o_send_state_t state);
+
+struct gw_http2_stream *gw_http2_stream_create(struct gw_http2_session *session, int32_t id)
+{
+    static const struct gw_request_body_ops body_ops = {.grant = grant};
+    struct gw_http2_stream *stream = h2o_mem_alloc_recycle(session->spare_streams, sizeof(*stream));
+    memset(stream, 0, offsetof(struct gw_http2_stream, req));
+    stream->session = session;
+    stream->id = id;
+    stream->began_ms = gw_http2_now_ms(session);
+    gw_request_body_init(&stream->request.body, &body_ops,
+                         gw_http2_limits(session)->request_body_bytes);
+    stream->response.final.do_send = send_answer;
+    h2o_init_request(&stream->req, &session->super, NULL);
+    stream->req._ostr_top = &stream->response.final;
+    h2o_linklist_insert(&session->streams, &stream->link);
+    session->idle_since_ms = 0;
+    return stream;
+}
+
+static void unlink_if_linked(h2o_linklist_t *link)
+{
+    if (h2o_linklist_is_linked(link))
+        h2o_linklist_unlink(link);
+}
+
+static void dispose_request(struct gw_http2_stream *stream)
+{
+    if (stream->is_disposed)
+        return;
+    stream->is_disposed = true;
+    h2o_dispose_request(&stream->req);
+    gw_request_body_dispose(&stream->request.body);
+}
+
+void gw_http2_stream_destroy(struct gw_http2_stream *stream)
+{
+    if (stream == NULL)
+        return;
+    struct gw_http2_session *session = stream->session;
+    h2o_linklist_unlink(&stream->link);
+    unlink_if_linked(&stream->news);
+    unlink_if_linked(&stream->writable);
+    if (h2o_linklist_is_empty(&session->streams))
+        session->idle_since_ms = gw_http2_now_ms(session);
+    dispose_request(stream);
+    h2o_mem_free_recycle(session->spare_streams, stream);
+}
+
+void gw_http2_stream_reset(struct gw_http2_stream *stream, uint32_t error_code)
+{
+    nghttp2_submit_rst_stream(stream->session->nghttp2, NGHTTP2_FLAG_NONE, stream->id, error_code);
+    gw_http2_flush_later(stream->session);
+}
+
+struct gw_request_body *gw_http2_request_body(h2o_req_t *req)
+{
+    return &stream_of(req)->request.body;
+}
+
+struct gw_request_fault gw_http2_fault(const h2o_req_t *req)
+{
+    return stream_of(req)->request.fault;
+}
+
+void gw_http2_reset(h2o_req_t *req)
+{
+    gw_http2_stream_reset(stream_of(req), NGHTTP2_CANCEL);
+}
+
+/* --- the request's headers; nghttp2 has checked their form --- */
+
+static h2o_iovec_t copy(struct gw_http2_stream *stream, struct gw_slice s)
+{
+    return h2o_strdup(&stream->req.pool, s.base, s.len);
+}
+
+static void fault(struct gw_http2_stream *stream, int http_status, const char *message)
+{
+    if (stream->request.fault.http_status == 0)
+        stream->request.fault = (struct gw_request_fault){http_status, message};
+}
+
+static void pseudo_header(struct gw_http2_stream *stream, struct gw_slice name,
+                          struct gw_slice value)
+{
+    h2o_req_t *req = &stream->req;
+    if (gw_slice_eq(name, GW_SLICE(":method")))
+        req->input.method = copy(stream, value);
+    else if (gw_slice_eq(name, GW_SLICE(":path")))
+        req->input.path = copy(stream, value);
+    else if (gw_slice_eq(name, GW_SLICE(":authority")))
+        req->input.authority = copy(stream, value);
+}
+
+/* Crumbs become one header (RFC 9113 section 8.2.3). */
+static void add_cookie(struct gw_http2_stream *stream, struct gw_slice value)
+{
+    struct gw_slice *cookie = &stream->request.cookie;
+    *cookie = cookie->len == 0 ? gw_pool_dup(&stream->req.pool, value)
+                               : gw_pool_printf(&stream->req.pool, "%.*s; %.*s",
+                                                GW_SLICE_ARG(*cookie), GW_SLICE_ARG(value));
+}
+
+/* As libh2o's HTTP/1.1, which keeps what concerns the connection and the framing to itself. */
+static void regular_header(struct gw_http2_stream *stream, struct gw_slice name,
+                           struct gw_slice value)
+{
+    h2o_req_t *req = &stream->req;
+    const h2o_token_t *token = h2o_lookup_token(name.base, name.len);
+    if (token == H2O_TOKEN_COOKIE) {
+        add_cookie(stream, value);
+    } else if (token == H2O_TOKEN_HOST) {
+        stream->request.host = gw_pool_dup(&req->pool, value);
+    } else if (token == NULL) {
+        h2o_add_header_by_str(&req->pool, &req->headers, copy(stream, name).base, name.len, 0, NULL,
+                              copy(stream, value).base, value.len);
+    } else if (!token->is_init_header_special) {
+        h2o_add_header(&req->pool, &req->headers, token, NULL, copy(stream, value).base, value.len);
+    }
+}
+
+void gw_http2_stream_header(struct gw_http2_stream *stream, struct gw_slice name,
+                            struct gw_slice value)
+{
+    const struct gw_config_limits *limits = gw_http2_limits(stream->session);
+    stream->request.header_bytes += name.len + value.len + 32;
+    if (stream->request.header_bytes > HEADER_BOMB_FACTOR * limits->header_bytes) {
+        gw_http2_over_limit(stream->session, GW_LIMIT_HEADERS, NGHTTP2_ENHANCE_YOUR_CALM);
+        return;
+    }
+    if (stream->request.is_at_handler)
+        return; /* trailers, of which nobody makes use */
+    if (stream->request.header_bytes > limits->header_bytes)
+        fault(stream, 431, "the request's headers are too large");
+    if (name.base[0] == ':')
+        pseudo_header(stream, name, value);
+    else if (++stream->request.header_count > limits->header_count)
+        fault(stream, 431, "the request has too many headers");
+    else if (stream->request.fault.http_status == 0)
+        regular_header(stream, name, value);
+}
+
+static void check_authority(struct gw_http2_stream *stream)
+{
+    h2o_iovec_t *authority = &stream->req.input.authority;
+    struct gw_slice host = stream->request.host;
+    if (authority->len == 0)
+        *authority = h2o_iovec_init(host.base, host.len);
+    else if (host.len > 0 && !gw_slice_eq_nocase(gw_slice(authority->base, authority->len), host))
+        fault(stream, 400, ":authority and Host differ");
+    if (authority->len > 0 && memchr(authority->base, '@', authority->len) != NULL)
+        fault(stream, 400, ":authority with user information");
+}
+
+static void tell_later(struct gw_http2_stream *stream)
+{
+    if (!h2o_linklist_is_linked(&stream->news))
+        h2o_linklist_insert(&stream->session->news, &stream->news);
+}
+
+void gw_http2_stream_headers_end(struct gw_http2_stream *stream)
+{
+    h2o_req_t *req = &stream->req;
+    req->version = 0x200;
+    req->input.scheme =
+        stream->session->sock->ssl != NULL ? &H2O_URL_SCHEME_HTTPS : &H2O_URL_SCHEME_HTTP;
+    if (req->input.path.len == 0) {
+        req->input.path = h2o_iovec_init(H2O_STRLIT("/"));
+        fault(stream, 400, "CONNECT is not supported");
+    }
+    check_authority(stream);
+    if (stream->request.cookie.len > 0)
+        h2o_add_header(&req->pool, &req->headers, H2O_TOKEN_COOKIE, NULL,
+                       stream->request.cookie.base, stream->request.cookie.len);
+    tell_later(stream);
+}
+
+/* --- the request's body --- */
+
+static bool is_answered(const struct gw_http2_stream *stream)
+{
+    return stream->response.has_begun && stream->response.state != H2O_SEND_STATE_IN_PROGRESS;
+}
+
+void gw_http2_stream_data(struct gw_http2_stream *stream, struct gw_slice chunk)
+{
+    if (is_answered(stream))
+        return;
+    gw_request_body_receive(&stream->request.body, chunk);
+    tell_later(stream);
+}
+
+void gw_http2_stream_end(struct gw_http2_stream *stream)
+{
+    stream->request.has_ended = true;
+    gw_request_body_end(&stream->request.body);
+    tell_later(stream);
+}
+
+void gw_http2_stream_tell(struct gw_http2_stream *stream)
+{
+    if (!stream->request.is_at_handler) {
+        stream->request.is_at_handler = true;
+        h2o_process_request(&stream->req);
+    } else if (!is_answered(stream)) {
+        gw_request_body_tell(&stream->request.body);
+    }
+}
+
+/* --- the answer's headers --- */
+
+void gw_http2_set_trailers(h2o_req_t *req, const h2o_headers_t *trailers)
+{
+    stream_of(req)->response.trailers = trailers;
+}
+
+struct header_list {
+    nghttp2_nv *items;
+    size_t count;
+};
+
+static void put(struct header_list *list, struct gw_slice name, struct gw_slice value,
+                uint8_t flags)
+{
+    list->items[list->count++] = (nghttp2_nv){(uint8_t *)name.base, (uint8_t *)value.base, name.len,
+                                              value.len, NGHTTP2_NV_FLAG_NO_COPY_VALUE | flags};
+}
+
+static void put_own(struct header_list *list, struct gw_slice name, struct gw_slice value)
+{
+    put(list, name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME);
+}
+
+/* A name that libh2o does not know has mostly a value of this request alone. Its name is to be in
+ * the compression table, its value would only push others out. */
+static uint8_t indexing_flag(const struct gw_http2_session *session)
+{
+    return session->answers % INDEX_NAMES_EVERY == 0 ? NGHTTP2_NV_FLAG_NONE
+                                                     : NGHTTP2_NV_FLAG_NO_INDEX;
+}
+
+/* nghttp2 copies names that are not libh2o's, to make their letters small. */
+static void put_all(struct header_list *list, const h2o_headers_t *headers, uint8_t indexing)
+{
+    for (size_t i = 0; i < headers->size; i++) {
+        const h2o_header_t *h = &headers->entries[i];
+        bool is_token = h2o_iovec_is_token(h->name);
+        if (is_token && ((const h2o_token_t *)h->name)->proxy_should_drop_for_res)
+            continue; /* of a connection in HTTP/1.1; and the date, which is ours */
+        put(list, gw_slice(h->name->base, h->name->len), gw_slice(h->value.base, h->value.len),
+            is_token ? NGHTTP2_NV_FLAG_NO_COPY_NAME : indexing);
+    }
+}
+
+static struct header_list list_for(h2o_req_t *req, size_t room)
+{
+    return (struct header_list){h2o_mem_alloc_pool(&req->pool, room * sizeof(nghttp2_nv)), 0};
+}
+
+static struct gw_slice number_text(h2o_req_t *req, uint64_t number)
+{
+    struct gw_buf text = gw_buf_in_pool(&req->pool);
+    gw_buf_append_u64(&text, number);
+    return gw_buf_slice(&text);
+}
+
+static ssize_t read_data(nghttp2_session *nghttp2, int32_t id, uint8_t *out, size_t length,
+                         uint32_t *flags, nghttp2_data_source *source, void *arg);
+
+static bool is_bodiless(const h2o_req_t *req)
+{
+    return req->res.status == 204 || req->res.status == 304 ||
+           h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
+}
+
+static void submit_headers(struct gw_http2_stream *stream)
+{
+    h2o_req_t *req = &stream->req;
+    const h2o_iovec_t *server = &req->conn->ctx->globalconf->server_name;
+    h2o_timestamp_t now;
+    h2o_get_timestamp(req->conn->ctx, &req->pool, &now);
+    struct header_list list = list_for(req, req->res.headers.size + 4);
+    put_own(&list, GW_SLICE(":status"), number_text(req, (uint64_t)req->res.status));
+    put_own(&list, GW_SLICE("date"), gw_slice(now.str->rfc1123, H2O_TIMESTR_RFC1123_LEN));
+    if (server->len > 0)
+        put_own(&list, GW_SLICE("server"), gw_slice(server->base, server->len));
+    if (req->res.content_length != SIZE_MAX && req->res.status != 204 && req->res.status != 304)
+        put_own(&list, GW_SLICE("content-length"), number_text(req, req->res.content_length));
+    put_all(&list, &req->res.headers, indexing_flag(stream->session));
+    stream->session->answers++;
+    bool is_all = stream->response.state == H2O_SEND_STATE_FINAL &&
+                  stream->response.buf_count == 0 && stream->response.trailers == NULL;
+    nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_data};
+    nghttp2_submit_response(stream->session->nghttp2, stream->id, list.items, list.count,
+                            is_all ? NULL : &provider);
+}
+
+static void submit_trailers(struct gw_http2_stream *stream)
+{
+    const h2o_headers_t *trailers = stream->response.trailers;
+    struct header_list list = list_for(&stream->req, trailers->size);
+    put_all(&list, trailers, indexing_flag(stream->session));
+    nghttp2_submit_trailer(stream->session->nghttp2, stream->id, list.items, list.count);
+}
+
+/* --- the answer's body --- */
+
+static void keep_bufs(struct gw_http2_stream *stream, const h2o_iovec_t *bufs, size_t count)
+{
+    stream->response.bufs =
+        count <= GW_HTTP2_INLINE_BUFS
+            ? stream->response.inline_bufs
+            : h2o_mem_alloc_pool(&stream->req.pool, count * sizeof(*stream->response.bufs));
+    stream->response.buf_count = 0;
+    for (size_t i = 0; i < count && !stream->response.is_bodiless; i++) {
+        if (bufs[i].len > 0)
+            stream->response.bufs[stream->response.buf_count++] = bufs[i];
+    }
+    if (stream->response.buf_count > 0)
+        stream->response.waits_since_ms = gw_http2_now_ms(stream->session);
+}
+
+/* The generator goes on when its last piece is framed. */
+static void await_next(struct gw_http2_stream *stream)
+{
+    stream->response.waits_since_ms = 0;
+    if (stream->response.state == H2O_SEND_STATE_IN_PROGRESS &&
+        !h2o_linklist_is_linked(&stream->writable))
+        h2o_linklist_insert(&stream->session->writable, &stream->writable);
+}
+
+static void send_answer(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count,
+                        h2o_send_state_t state)
+{
+    (void)self;
+    struct gw_http2_stream *stream = stream_of(req);
+    bool begins = !stream->response.has_begun;
+    stream->response.has_begun = true;
+    stream->response.state = state;
+    if (begins)
+        stream->response.is_bodiless = is_bodiless(req);
+    keep_bufs(stream, bufs, count);
+    if (state == H2O_SEND_STATE_ERROR)
+        gw_http2_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
+    else if (begins)
+        submit_headers(stream);
+    else
+        nghttp2_session_resume_data(stream->session->nghttp2, stream->id);
+    if (stream->response.buf_count == 0)
+        await_next(stream);
+    gw_http2_flush_later(stream->session);
+}
+
+static ssize_t read_data(nghttp2_session *nghttp2, int32_t id, uint8_t *out, size_t length,
+                         uint32_t *flags, nghttp2_data_source *source, void *arg)
+{
+    (void)nghttp2;
+    (void)id;
+    (void)out;
+    (void)arg;
+    struct gw_http2_stream *stream = source->ptr;
+    size_t count = stream->response.buf_count;
+    bool is_final = stream->response.state == H2O_SEND_STATE_FINAL;
+    if (count == 0 && !is_final)
+        return NGHTTP2_ERR_DEFERRED;
+    size_t left = count > 0 ? stream->response.bufs->len : 0;
+    size_t n = left < length ? left : length;
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (is_final && count <= 1 && n == left) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+        if (stream->response.trailers != NULL) {
+            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+            submit_trailers(stream);
+        }
+    }
+    return (ssize_t)n;
+}
+
+struct gw_slice gw_http2_stream_take(struct gw_http2_stream *stream, size_t length)
+{
+    if (length == 0)
+        return (struct gw_slice){0};
+    h2o_iovec_t *buf = stream->response.bufs;
+    struct gw_slice bytes = gw_slice(buf->base, length);
+    *buf = h2o_iovec_init(buf->base + length, buf->len - length);
+    stream->req.bytes_sent += length;
+    stream->response.waits_since_ms = gw_http2_now_ms(stream->session);
+    if (buf->len == 0) {
+        stream->response.bufs++;
+        if (--stream->response.buf_count == 0)
+            await_next(stream);
+    }
+    return bytes;
+}
+
+/* The rest of a request that is answered already gets no window. Many clients take a reset, even
+ * one without error, for a failure: it comes only where the client goes on for long. */
+void gw_http2_stream_answered(struct gw_http2_stream *stream)
+{
+    stream->response.has_ended = true;
+    if (stream->request.has_ended)
+        return; /* nghttp2 closes the stream */
+    dispose_request(stream);
+    if (stream->session->draining)
+        gw_http2_stream_reset(stream, NGHTTP2_NO_ERROR);
+}
+
+/* --- time limits --- */
+
+void gw_http2_stream_sweep(struct gw_http2_stream *stream, uint64_t now_ms)
+{
+    const struct gw_config_limits *limits = gw_http2_limits(stream->session);
+    struct gw_request_body *body = &stream->request.body;
+    bool is_late = now_ms - stream->began_ms >= limits->body_timeout_ms;
+    if (stream->is_disposed) {
+        if (is_late)
+            gw_http2_stream_reset(stream, NGHTTP2_NO_ERROR);
+        return;
+    }
+    if (is_late && gw_request_body_is_awaited(body)) {
+        gw_request_body_fail(body, GW_BODY_TOO_SLOW);
+        gw_request_body_tell(body);
+    }
+    /* While a write waits for the client, the connection's own limit counts. */
+    uint64_t waits_since = stream->response.waits_since_ms;
+    if (waits_since != 0 && !stream->session->output.writing &&
+        now_ms - waits_since >= limits->write_timeout_ms) {
+        gw_http2_count_limit(stream->session, GW_LIMIT_WRITE_TIMEOUT);
+        gw_http2_stream_reset(stream, NGHTTP2_CANCEL);
+    }
+}

@@ -1,0 +1,119 @@
+#include "frontend/request_body.h"
+
+#include "frontend/http2.h"
+#include "frontend/internal.h"
+
+struct gw_request_body *gw_request_body_of(h2o_req_t *req)
+{
+    if (req->version >= 0x200)
+        return gw_http2_request_body(req);
+    struct gw_request_body *body = h2o_mem_alloc_pool(&req->pool, sizeof(*body));
+    *body = (struct gw_request_body){
+        .bytes = gw_slice(req->entity.base, req->entity.len),
+        .is_complete = true,
+        .received = req->entity.len,
+        .limit_bytes = gw_worker_of(req->conn->ctx)->frontend->config->limits.request_body_bytes,
+    };
+    return body;
+}
+
+static void grant(struct gw_request_body *body, size_t n)
+{
+    if (body->ops != NULL && n > 0)
+        body->ops->grant(body, n);
+}
+
+void gw_request_body_read(struct gw_request_body *body, gw_request_body_fn on_more, void *arg)
+{
+    body->fn = on_more;
+    body->arg = arg;
+}
+
+void gw_request_body_consume(struct gw_request_body *body, size_t n)
+{
+    body->bytes = gw_slice_from(body->bytes, n);
+    if (body->bytes.len == 0 && body->ops != NULL) {
+        gw_buf_dispose(&body->buffer);
+        body->bytes.base = NULL;
+    }
+    grant(body, n);
+}
+
+static bool has_ended(const struct gw_request_body *body)
+{
+    return body->is_complete || body->fault != GW_BODY_SOUND;
+}
+
+bool gw_request_body_collect(struct gw_request_body *body, gw_request_body_fn on_end, void *arg)
+{
+    body->collects = true;
+    if (body->received > body->limit_bytes)
+        gw_request_body_fail(body, GW_BODY_TOO_LARGE);
+    if (has_ended(body))
+        return true;
+    gw_request_body_read(body, on_end, arg);
+    grant(body, body->bytes.len);
+    return false;
+}
+
+void gw_request_body_init(struct gw_request_body *body, const struct gw_request_body_ops *ops,
+                          uint64_t limit_bytes)
+{
+    *body = (struct gw_request_body){
+        .ops = ops,
+        .limit_bytes = limit_bytes,
+        .buffer = GW_BUF_HEAP,
+    };
+}
+
+void gw_request_body_dispose(struct gw_request_body *body)
+{
+    gw_buf_dispose(&body->buffer);
+}
+
+void gw_request_body_receive(struct gw_request_body *body, struct gw_slice chunk)
+{
+    body->received += chunk.len;
+    if (body->fault != GW_BODY_SOUND)
+        return;
+    if (body->collects && body->received > body->limit_bytes) {
+        gw_request_body_fail(body, GW_BODY_TOO_LARGE);
+        return;
+    }
+    if (body->bytes.len < body->buffer.len)
+        gw_buf_consume(&body->buffer, body->buffer.len - body->bytes.len);
+    gw_buf_append(&body->buffer, chunk);
+    body->bytes = gw_buf_slice(&body->buffer);
+    if (body->collects)
+        grant(body, chunk.len);
+}
+
+void gw_request_body_end(struct gw_request_body *body)
+{
+    body->is_complete = true;
+}
+
+bool gw_request_body_is_awaited(const struct gw_request_body *body)
+{
+    return body->collects && !has_ended(body);
+}
+
+void gw_request_body_fail(struct gw_request_body *body, enum gw_request_body_fault fault)
+{
+    body->fault = fault;
+    gw_buf_dispose(&body->buffer);
+    body->bytes = (struct gw_slice){0};
+}
+
+void gw_request_body_tell(struct gw_request_body *body)
+{
+    gw_request_body_fn fn = body->fn;
+    if (fn == NULL)
+        return;
+    if (body->collects) {
+        if (!has_ended(body))
+            return;
+        body->fn = NULL;
+    }
+    fn(body->arg);
+}

@@ -1,0 +1,70 @@
+/* A request's body as it arrives, whatever the protocol. Worker-local; part of its request.
+ *
+ * On HTTP/1.1 all of it is there when the handler runs. On HTTP/2 the handler runs when the headers
+ * are in, and the body comes afterwards; what has come and is not consumed holds the client back. A
+ * handler reads it as it comes, or collects it. A request that is cancelled before its body's end
+ * is disposed of, without a word from here. */
+#ifndef GW_FRONTEND_REQUEST_BODY_H
+#define GW_FRONTEND_REQUEST_BODY_H
+
+#include <h2o.h>
+
+#include "base/buf.h"
+
+struct gw_request_body;
+typedef void (*gw_request_body_fn)(void *arg);
+
+/* What the protocol does; all slots are required. */
+struct gw_request_body_ops {
+    /* The client may send n bytes more. */
+    void (*grant)(struct gw_request_body *body, size_t n);
+};
+
+enum gw_request_body_fault {
+    GW_BODY_SOUND,
+    GW_BODY_TOO_LARGE, /* over limits.request_body */
+    GW_BODY_TOO_SLOW   /* not there within limits.body_timeout */
+};
+
+/* Read by all, written by request_body.c. */
+struct gw_request_body {
+    struct gw_slice bytes; /* what has come and is not consumed; moves when more comes */
+    bool is_complete;      /* nothing comes behind `bytes` */
+    bool collects;
+    enum gw_request_body_fault fault;      /* of collecting */
+    uint64_t received;                     /* bytes, consumed ones too */
+    uint64_t limit_bytes;                  /* of collecting */
+    const struct gw_request_body_ops *ops; /* NULL: all of it was there at once */
+    struct gw_buf buffer;
+    gw_request_body_fn fn;
+    void *arg;
+};
+
+/* Of a request that reached a handler; once for each. */
+struct gw_request_body *gw_request_body_of(h2o_req_t *req);
+
+/* Calls on_more when there is more in body->bytes, and when it is complete; never from within, and
+ * not for what is there already. NULL ends the calls. */
+void gw_request_body_read(struct gw_request_body *body, gw_request_body_fn on_more, void *arg);
+/* The first n of body->bytes have moved on: the client may send as many. */
+void gw_request_body_consume(struct gw_request_body *body, size_t n);
+/* Waits for all of it. True where there is nothing to wait for; else on_end is called, once. Then
+ * it is complete, or body->fault says why it will not be. Meanwhile the client may send all of it.
+ */
+bool gw_request_body_collect(struct gw_request_body *body, gw_request_body_fn on_end, void *arg);
+
+/* --- the protocol's side --- */
+
+void gw_request_body_init(struct gw_request_body *body, const struct gw_request_body_ops *ops,
+                          uint64_t limit_bytes);
+void gw_request_body_dispose(struct gw_request_body *body);
+/* Nobody is called before gw_request_body_tell. */
+void gw_request_body_receive(struct gw_request_body *body, struct gw_slice chunk);
+void gw_request_body_end(struct gw_request_body *body);
+/* The handler waits for all of it. */
+bool gw_request_body_is_awaited(const struct gw_request_body *body);
+void gw_request_body_fail(struct gw_request_body *body, enum gw_request_body_fault fault);
+/* Lets the handler know what is new, if it asked to. */
+void gw_request_body_tell(struct gw_request_body *body);
+
+#endif

@@ -1,0 +1,362 @@
+#include "frontend/stream.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "transcode/transcode.h"
+
+/* No further message is asked for while so much waits for the client. */
+#define WAITING_MAX (32 * 1024)
+/* What libh2o is given at a time: a slow reader shows that it reads each time one is gone. */
+#define PIECE_MAX (64 * 1024)
+/* Between messages a stream keeps buffers of this size. */
+#define KEPT_MAX (16 * 1024)
+/* What the kernel takes in beyond what it has sent: otherwise some megabytes for each reader. */
+#define UNSENT_MAX (128 * 1024)
+
+struct gw_stream {
+    h2o_generator_t super;
+    struct gw_exchange *exchange;
+    const struct gw_stream_format *format;
+    uint64_t message_count;
+    bool started;          /* status and headers are out, and so no plain error is possible */
+    bool asked;            /* for a message that is not in */
+    bool writing;          /* libh2o has a piece */
+    bool beating;          /* ... which is a heartbeat */
+    bool ended;            /* nothing follows what is in the buffers */
+    bool breaks;           /* ... and then the connection is broken off */
+    bool finished;         /* libh2o was told so: nothing may be sent */
+    struct gw_buf waiting; /* what came while libh2o had the other */
+    struct gw_buf writing_from;
+    struct gw_slice unwritten; /* of writing_from, the piece that libh2o has included */
+    size_t piece;
+    struct gw_task flush;
+    struct gw_timer timer;
+    uint64_t wrote_ms; /* when something was sent last */
+    uint64_t moved_ms; /* when a message came or a piece went last */
+    uint64_t acked_bytes;
+};
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t now_ms(const struct gw_stream *s)
+{
+    return gw_loop_now_ms(s->exchange->worker->loop);
+}
+
+/* Then only the headers are answered, once it is known whether there is a message. */
+static bool is_head(const struct gw_stream *s)
+{
+    return gw_exchange_is_head(s->exchange);
+}
+
+static int socket_of(const struct gw_stream *s)
+{
+    h2o_conn_t *conn = s->exchange->req->conn;
+    return h2o_socket_get_fd(conn->callbacks->get_socket(conn));
+}
+
+/* --- towards the client --- */
+
+static void start(struct gw_stream *s)
+{
+    struct gw_exchange *x = s->exchange;
+    h2o_req_t *req = x->req;
+    s->started = true;
+    req->res.status = 200;
+    req->res.reason = "OK";
+    req->res.content_length = SIZE_MAX;
+    if (req->version < 0x101)
+        req->http1_is_persistent = 0; /* there the end of the connection is the end of the answer */
+    gw_exchange_add_headers(x, s->format->media_type);
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL,
+                   H2O_STRLIT("no-cache"));
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_VARY, NULL, H2O_STRLIT("accept"));
+    setsockopt(socket_of(s), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){UNSENT_MAX}, sizeof(int));
+    h2o_start_response(req, &s->super);
+}
+
+static void shrink(struct gw_buf *buf)
+{
+    buf->len = 0;
+    if (buf->capacity > KEPT_MAX)
+        gw_buf_dispose(buf);
+}
+
+/* Hands libh2o the next piece, unless it still has one. The stream may be gone afterwards. */
+static void write_on(struct gw_stream *s)
+{
+    if (s->writing || s->finished)
+        return;
+    if (s->unwritten.len == 0) {
+        struct gw_buf written = s->writing_from;
+        s->writing_from = s->waiting;
+        s->waiting = written;
+        shrink(&s->waiting);
+        s->unwritten = gw_buf_slice(&s->writing_from);
+    }
+    if (s->unwritten.len == 0 && !s->ended)
+        return;
+    if (!s->started)
+        start(s);
+    s->piece = s->unwritten.len < PIECE_MAX ? s->unwritten.len : PIECE_MAX;
+    s->finished = s->ended && s->piece == s->unwritten.len && s->waiting.len == 0;
+    s->writing = true;
+    s->wrote_ms = now_ms(s);
+    h2o_iovec_t piece = h2o_iovec_init(s->unwritten.base, s->piece);
+    h2o_send(s->exchange->req, &piece, piece.len == 0 || is_head(s) ? 0 : 1,
+             !s->finished ? H2O_SEND_STATE_IN_PROGRESS
+             : s->breaks  ? H2O_SEND_STATE_ERROR
+                          : H2O_SEND_STATE_FINAL);
+}
+
+/* At the end of the turn: messages that came together go out together. */
+static void on_flush(struct gw_task *task)
+{
+    write_on(H2O_STRUCT_FROM_MEMBER(struct gw_stream, flush, task));
+}
+
+static void flush_later(struct gw_stream *s)
+{
+    if (!s->writing)
+        gw_loop_defer(s->exchange->worker->loop, &s->flush);
+}
+
+static void ask(struct gw_stream *s)
+{
+    if (s->exchange->call == NULL || s->asked || s->waiting.len >= WAITING_MAX)
+        return;
+    s->asked = true;
+    gw_call_request(s->exchange->call, 1);
+}
+
+static void on_proceed(h2o_generator_t *super, h2o_req_t *req)
+{
+    struct gw_stream *s = H2O_STRUCT_FROM_MEMBER(struct gw_stream, super, super);
+    (void)req;
+    if (!s->beating)
+        s->moved_ms = now_ms(s);
+    s->writing = s->beating = false;
+    s->unwritten = gw_slice_from(s->unwritten, s->piece);
+    if (s->unwritten.len == 0) {
+        shrink(&s->writing_from);
+        s->unwritten = gw_slice(NULL, 0);
+        ask(s);
+    }
+    write_on(s);
+}
+
+/* Nothing is asked for or sent behind what is in the buffers. */
+static void end(struct gw_stream *s)
+{
+    s->ended = true;
+    write_on(s);
+}
+
+/* The call is over, and did not go well. */
+static void fail(struct gw_stream *s, int http_status, int code, struct gw_slice message,
+                 struct gw_slice details)
+{
+    struct gw_exchange *x = s->exchange;
+    if (!s->started && s->message_count == 0) {
+        gw_timer_stop(x->worker->loop, &s->timer);
+        s->finished = true;
+        gw_exchange_answer_error(x, http_status, code, message, details);
+        return;
+    }
+    const struct gw_stream_format *f = s->format;
+    gw_buf_append(&s->waiting, s->message_count == 0 ? f->before_first_error : f->before_error);
+    gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot), code, message, details,
+                      &x->route->binding->json, &x->req->pool, &s->waiting);
+    gw_buf_append(&s->waiting, f->after_error);
+    s->breaks = f->breaks_off;
+    end(s);
+}
+
+static void cancel(struct gw_stream *s, int code)
+{
+    struct gw_exchange *x = s->exchange;
+    gw_call_cancel(x->call);
+    x->call = NULL;
+    gw_exchange_count_call(x, code, gw_clock_ns());
+}
+
+static void cancel_and_fail(struct gw_stream *s, int http_status, int code, struct gw_slice message)
+{
+    cancel(s, code);
+    fail(s, http_status, code, message, gw_slice(NULL, 0));
+}
+
+/* --- from the backend --- */
+
+static void on_headers(void *arg, const struct gw_metadata *headers)
+{
+    struct gw_exchange *x = arg;
+    if (!x->stream->started)
+        gw_response_headers_add(x->req, GW_SLICE("grpc-metadata-"), headers);
+}
+
+static int append_message(struct gw_stream *s, struct gw_slice message, struct gw_error *error)
+{
+    size_t before = s->waiting.len;
+    gw_pool pool; /* of one message: the request's would grow as long as the stream goes on */
+    h2o_mem_init_pool(&pool);
+    gw_buf_append(&s->waiting, s->message_count == 0 ? s->format->before_first : s->format->before);
+    int failed =
+        gw_transcode_response(s->exchange->route->binding, message, &pool, &s->waiting, error);
+    h2o_mem_clear_pool(&pool);
+    if (failed != 0)
+        s->waiting.len = before;
+    else
+        gw_buf_append(&s->waiting, s->format->after);
+    return failed;
+}
+
+static void on_message(void *arg, struct gw_slice message)
+{
+    struct gw_stream *s = ((struct gw_exchange *)arg)->stream;
+    struct gw_error error;
+    s->asked = false;
+    s->moved_ms = now_ms(s);
+    if (append_message(s, message, &error) != 0) {
+        cancel_and_fail(s, 502, GW_INTERNAL, gw_slice_str(error.message));
+        return;
+    }
+    s->message_count++;
+    if (is_head(s)) {
+        cancel(s, GW_CANCELLED);
+        s->waiting.len = 0;
+        end(s);
+        return;
+    }
+    flush_later(s);
+    ask(s);
+}
+
+static void on_end(void *arg, const struct gw_call_result *result)
+{
+    struct gw_exchange *x = arg;
+    struct gw_stream *s = x->stream;
+    x->call = NULL;
+    gw_exchange_count_call(x, result->status, gw_clock_ns());
+    if (!s->started)
+        gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
+    if (result->status != GW_OK) {
+        int http_status =
+            result->http_status ? result->http_status : gw_status_to_http(result->status);
+        fail(s, http_status, http_status == 502 ? GW_INTERNAL : result->status, result->message,
+             result->details);
+        return;
+    }
+    gw_buf_append(&s->waiting, s->message_count == 0 ? s->format->end_of_none : s->format->end);
+    end(s);
+}
+
+const struct gw_call_callbacks gw_stream_callbacks = {
+    .on_headers = on_headers,
+    .on_message = on_message,
+    .on_end = on_end,
+};
+
+/* --- time --- */
+
+static bool client_has_taken_some(struct gw_stream *s)
+{
+    struct tcp_info info;
+    socklen_t length = sizeof(info);
+    if (getsockopt(socket_of(s), IPPROTO_TCP, TCP_INFO, &info, &length) != 0 ||
+        length < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked))
+        return false;
+    bool some = info.tcpi_bytes_acked != s->acked_bytes;
+    s->acked_bytes = info.tcpi_bytes_acked;
+    return some;
+}
+
+static void end_idle(struct gw_stream *s)
+{
+    uint64_t limit_ms = s->exchange->worker->frontend->config->limits.stream_idle_timeout_ms;
+    if (s->exchange->call != NULL && !s->writing)
+        cancel_and_fail(s, 504, GW_DEADLINE_EXCEEDED,
+                        gw_pool_printf(&s->exchange->req->pool, "no message within %llu ms",
+                                       (unsigned long long)limit_ms));
+    else
+        gw_connection_break_off(s->exchange->req);
+}
+
+/* Looks again after a part of the limit, so that a reader that has stopped is found soon behind it.
+ */
+#define LOOKS 4
+
+static void on_timer(struct gw_timer *timer)
+{
+    struct gw_stream *s = H2O_STRUCT_FROM_MEMBER(struct gw_stream, timer, timer);
+    const struct gw_config *config = s->exchange->worker->frontend->config;
+    uint64_t limit_ms = config->limits.stream_idle_timeout_ms;
+    uint64_t now = now_ms(s);
+    if (s->writing && client_has_taken_some(s))
+        s->moved_ms = now;
+    if (now >= s->moved_ms + limit_ms) {
+        end_idle(s);
+        return;
+    }
+    uint64_t next_ms = min(s->moved_ms + limit_ms, now + limit_ms / LOOKS + 1);
+    bool has_heartbeat = s->format->heartbeat.len > 0 && !is_head(s);
+    if (has_heartbeat && !s->writing && now >= s->wrote_ms + config->streaming.heartbeat_ms) {
+        s->beating = true;
+        gw_buf_append(&s->waiting, s->format->heartbeat);
+        write_on(s);
+    }
+    if (has_heartbeat)
+        next_ms = min(next_ms, (s->writing ? now : s->wrote_ms) + config->streaming.heartbeat_ms);
+    gw_timer_start(s->exchange->worker->loop, timer, next_ms);
+}
+
+/* --- life --- */
+
+void gw_stream_create(struct gw_exchange *x, const struct gw_stream_format *format)
+{
+    struct gw_stream *s = h2o_mem_alloc_pool(&x->req->pool, sizeof(*s));
+    *s = (struct gw_stream){
+        .super.proceed = on_proceed,
+        .exchange = x,
+        .format = format,
+        .flush.fn = on_flush,
+        .timer.fn = on_timer,
+    };
+    x->stream = s;
+}
+
+void gw_stream_begin(struct gw_stream *s)
+{
+    s->wrote_ms = s->moved_ms = now_ms(s);
+    on_timer(&s->timer);
+    ask(s);
+}
+
+bool gw_stream_abandon(struct gw_stream *s)
+{
+    bool was_finished = s->finished;
+    s->finished = true;
+    if (!s->started)
+        return false;
+    if (s->writing)
+        shutdown(socket_of(s), SHUT_RDWR);
+    else if (!was_finished)
+        h2o_send(s->exchange->req, NULL, 0, H2O_SEND_STATE_ERROR);
+    return true;
+}
+
+void gw_stream_dispose(struct gw_stream *s)
+{
+    if (s == NULL)
+        return;
+    gw_timer_stop(s->exchange->worker->loop, &s->timer);
+    gw_task_cancel(s->exchange->worker->loop, &s->flush);
+    gw_buf_dispose(&s->waiting);
+    gw_buf_dispose(&s->writing_from);
+}
