@@ -135,12 +135,19 @@ int gw_percent_byte(struct gw_slice text, size_t at)
     return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
+/* Where the first character stands that means another, or text.len. */
+static size_t find_encoded(struct gw_slice text, bool plus_is_space)
+{
+    const char *at = text.len > 0 ? memchr(text.base, '%', text.len) : NULL;
+    size_t length = at != NULL ? (size_t)(at - text.base) : text.len;
+    at = plus_is_space && length > 0 ? memchr(text.base, '+', length) : NULL;
+    return at != NULL ? (size_t)(at - text.base) : length;
+}
+
 int gw_percent_decode(gw_pool *pool, struct gw_slice text, bool plus_is_space,
                       struct gw_slice *ret_decoded, size_t *ret_position)
 {
-    size_t i = 0;
-    while (i < text.len && text.base[i] != '%' && !(plus_is_space && text.base[i] == '+'))
-        i++;
+    size_t i = find_encoded(text, plus_is_space);
     if (i == text.len) {
         *ret_decoded = text;
         return 0;

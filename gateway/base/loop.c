@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/recycle.h"
 
 struct gw_loop {
     h2o_loop_t *h2o;
@@ -22,6 +23,7 @@ struct gw_loop {
         bool running;
     } timers;
     h2o_linklist_t tasks;
+    struct gw_recycler recycler;
 };
 
 static void on_messages(h2o_multithread_receiver_t *receiver, h2o_linklist_t *list)
@@ -92,12 +94,18 @@ void gw_loop_destroy(struct gw_loop *loop)
     h2o_evloop_destroy(loop->h2o);
     free(loop->queue);
     free(loop->timers.heap);
+    gw_recycler_dispose(&loop->recycler);
     free(loop);
 }
 
 h2o_loop_t *gw_loop_h2o(struct gw_loop *loop)
 {
     return loop->h2o;
+}
+
+struct gw_recycler *gw_loop_recycler(struct gw_loop *loop)
+{
+    return &loop->recycler;
 }
 
 uint64_t gw_loop_now_ms(struct gw_loop *loop)

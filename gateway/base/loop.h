@@ -17,6 +17,7 @@
 #include "base/slice.h"
 
 struct gw_loop;
+struct gw_recycler;
 
 struct gw_timer;
 typedef void (*gw_timer_fn)(struct gw_timer *timer);
@@ -54,6 +55,8 @@ void gw_loop_destroy(struct gw_loop *loop);
 
 /* For h2o_socket_connect and its like. */
 h2o_loop_t *gw_loop_h2o(struct gw_loop *loop);
+/* Of what is used on the loop's thread, and freed before the loop is destroyed. */
+struct gw_recycler *gw_loop_recycler(struct gw_loop *loop);
 
 /* One turn; waits at most max_wait_ms. */
 void gw_loop_turn(struct gw_loop *loop, int32_t max_wait_ms);

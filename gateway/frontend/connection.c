@@ -334,6 +334,12 @@ void gw_connection_sweep(struct gw_worker *worker)
     }
 }
 
+bool gw_connection_has_input(h2o_socket_t *sock)
+{
+    struct pollfd p = {.fd = h2o_socket_get_fd(sock), .events = POLLIN};
+    return sock->input->size > 0 || poll(&p, 1, 0) == 1;
+}
+
 /* --- all connections of a worker --- */
 
 static struct gw_connection *connection_at(h2o_linklist_t *link)
@@ -343,12 +349,10 @@ static struct gw_connection *connection_at(h2o_linklist_t *link)
 
 static bool is_silent(struct gw_connection *connection)
 {
-    struct pollfd p = {.fd = h2o_socket_get_fd(connection->sock), .events = POLLIN};
-    bool is_shaking_hands = gw_timer_is_running(&connection->tls.timeout);
-    return (is_shaking_hands ? connection->tls.handshake.ssl == NULL
-                             : h2o_linklist_is_linked(&connection->awaiting_link) &&
-                                   connection->sock->input->size == 0) &&
-           poll(&p, 1, 0) == 0;
+    bool has_begun = gw_timer_is_running(&connection->tls.timeout)
+                         ? connection->tls.handshake.ssl != NULL
+                         : !h2o_linklist_is_linked(&connection->awaiting_link);
+    return !has_begun && !gw_connection_has_input(connection->sock);
 }
 
 void gw_connections_close_silent(struct gw_worker *worker)

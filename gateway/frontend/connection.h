@@ -51,6 +51,9 @@ void gw_connections_close_silent(struct gw_worker *worker);
 /* Ends all connections of the worker, whatever they are at; they are closed in the next turns. */
 void gw_connections_cut(struct gw_worker *worker);
 
+/* Whether the client has sent what was not looked at yet, be it its end. */
+bool gw_connection_has_input(h2o_socket_t *sock);
+
 /* What is wrong with the head of a request that has just reached its handler. */
 struct gw_request_fault gw_connection_fault(struct gw_connection *connection, h2o_req_t *req);
 /* The answer to the request under way goes out before all of the request is in. When libh2o closes

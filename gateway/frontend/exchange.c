@@ -5,7 +5,9 @@
 
 #include "base/clock.h"
 #include "frontend/exchange_internal.h"
+#include "frontend/request_stream.h"
 #include "frontend/stream.h"
+#include "frontend/streaming.h"
 #include "transcode/transcode.h"
 
 static const char *reason_of(int http_status)
@@ -111,6 +113,7 @@ static void on_dispose(void *arg)
         gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
     }
     gw_stream_dispose(x->stream);
+    gw_request_stream_dispose(x->request_stream);
     if (x->watching)
         h2o_socket_dont_read(x->req->conn->callbacks->get_socket(x->req->conn), 0);
     if (x->req->res.status == 0)
@@ -142,6 +145,7 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->message_count = 0;
     x->message_error.status = GW_OK;
     x->stream = NULL;
+    x->request_stream = NULL;
     x->watching = false;
     x->answered_ms = 0;
     gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
@@ -157,21 +161,24 @@ void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type
     h2o_req_t *req = x->req;
     static h2o_iovec_t request_id = {(char *)"x-request-id", 12},
                        trace_id = {(char *)"x-trace-id", 10}, span_id = {(char *)"x-span-id", 9};
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type.base,
-                   content_type.len);
     const struct {
         h2o_iovec_t *name;
+        const char *shown_name; /* NULL: as it is */
         struct gw_slice value;
     } own[] = {
-        {&request_id, x->headers.request_id},
-        {&trace_id, x->headers.trace.x_trace_id},
-        {&span_id, gw_slice_str(x->headers.trace.span_id)},
+        {&H2O_TOKEN_SERVER->buf, "Server", GW_SLICE("sluice")},
+        {&H2O_TOKEN_CONTENT_TYPE->buf, NULL, content_type},
+        {&request_id, NULL, x->headers.request_id},
+        {&trace_id, NULL, x->headers.trace.x_trace_id},
+        {&span_id, NULL, gw_slice_str(x->headers.trace.span_id)},
     };
-    h2o_vector_reserve(&req->pool, &req->res.headers, req->res.headers.size + 3);
-    for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
+    const size_t count = sizeof(own) / sizeof(*own);
+    h2o_vector_reserve(&req->pool, &req->res.headers, req->res.headers.size + count);
+    for (size_t i = 0; i < count; i++) {
         if (own[i].value.len > 0)
-            req->res.headers.entries[req->res.headers.size++] = (h2o_header_t){
-                own[i].name, NULL, h2o_iovec_init(own[i].value.base, own[i].value.len)};
+            req->res.headers.entries[req->res.headers.size++] =
+                (h2o_header_t){own[i].name, own[i].shown_name,
+                               h2o_iovec_init(own[i].value.base, own[i].value.len)};
     }
 }
 
@@ -250,13 +257,14 @@ static void on_end(void *arg, const struct gw_call_result *result)
         answer(x, 200);
 }
 
-static const struct gw_call_callbacks call_callbacks = {
+const struct gw_call_callbacks gw_exchange_unary_answer = {
     .on_headers = on_headers,
     .on_message = on_message,
+    .on_sent = gw_request_stream_on_sent,
     .on_end = on_end,
 };
 
-static void start_call(struct gw_exchange *x, const struct gw_translation *translation)
+static void start_call(struct gw_exchange *x, struct gw_slice framed)
 {
     struct gw_worker *worker = x->worker;
     struct gw_call_params params = {
@@ -264,54 +272,13 @@ static void start_call(struct gw_exchange *x, const struct gw_translation *trans
         .metadata = x->headers.metadata,
         .deadline_ms =
             gw_loop_now_ms(worker->loop) + worker->frontend->config->limits.request_timeout_ms,
-        .callbacks = &call_callbacks,
+        .callbacks = &gw_exchange_unary_answer,
         .arg = x,
     };
     x->call = gw_upstream_call(worker->upstreams, x->route->upstream, &params, x->route->timeout_ms,
                                &x->report);
     gw_call_request(x->call, GW_REQUEST_ALL);
-    gw_call_send(x->call, translation->framed, GW_SEND_END);
-}
-
-/* A stream takes as long as it takes: only the route's own timeout limits it. */
-static void start_stream(struct gw_exchange *x, const struct gw_translation *translation)
-{
-    struct gw_worker *worker = x->worker;
-    struct gw_call_params params = {
-        .path = x->route->method->path,
-        .metadata = x->headers.metadata,
-        .callbacks = &gw_stream_callbacks,
-        .arg = x,
-    };
-    if (x->route->timeout_ms != 0)
-        params.deadline_ms = gw_loop_now_ms(worker->loop) + x->route->timeout_ms;
-    x->call = gw_upstream_call(worker->upstreams, x->route->upstream, &params,
-                               GW_UPSTREAM_NO_TIMEOUT, &x->report);
-    gw_stream_begin(x->stream);
-    gw_call_send(x->call, translation->framed, GW_SEND_END);
-}
-
-#define ACCEPT_HEADERS_MAX 16
-
-/* -1: answered, because the client accepts none of the forms. */
-static int choose_stream_format(struct gw_exchange *x)
-{
-    const h2o_headers_t *headers = &x->req->headers;
-    struct gw_slice values[ACCEPT_HEADERS_MAX];
-    size_t count = 0;
-    for (ssize_t i = -1;
-         count < ACCEPT_HEADERS_MAX && (i = h2o_find_header(headers, H2O_TOKEN_ACCEPT, i)) >= 0;)
-        values[count++] = slice_of(headers->entries[i].value);
-    const struct gw_stream_format *format = gw_stream_format_choose(values, count);
-    if (format == NULL) {
-        gw_exchange_answer_error(x, 406, GW_INVALID_ARGUMENT,
-                                 GW_SLICE("accept: expected application/x-ndjson, "
-                                          "text/event-stream or application/json"),
-                                 (struct gw_slice){0});
-        return -1;
-    }
-    gw_stream_create(x, format);
-    return 0;
+    gw_call_send(x->call, framed, GW_SEND_END);
 }
 
 /* --- the client's side while the backend works --- */
@@ -348,12 +315,33 @@ static void on_client_readable(h2o_socket_t *sock, const char *error)
 /* libh2o has stopped reading this connection, and would start again after the answer: two epoll_ctl
  * a request. To go on reading, without taking anything, saves both and shows when the client
  * leaves. */
-static void watch_client(struct gw_exchange *x)
+void gw_exchange_watch_client(struct gw_exchange *x)
 {
+    if (!is_http1(x))
+        return;
     h2o_socket_t *sock = x->req->conn->callbacks->get_socket(x->req->conn);
     x->watching = true;
     h2o_socket_dont_read(sock, 1);
     h2o_socket_read_start(sock, on_client_readable);
+}
+
+void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struct gw_slice message)
+{
+    gw_call_cancel(x->call);
+    x->call = NULL;
+    gw_exchange_count_call(x, code, gw_clock_ns());
+    if (x->stream != NULL)
+        gw_stream_fail(x->stream, http_status, code, message, (struct gw_slice){0});
+    else
+        gw_exchange_answer_error(x, http_status, code, message, (struct gw_slice){0});
+}
+
+void gw_exchange_give_up_idle(struct gw_exchange *x)
+{
+    uint64_t limit_ms = x->worker->frontend->config->limits.stream_idle_timeout_ms;
+    gw_exchange_give_up(
+        x, 504, GW_DEADLINE_EXCEEDED,
+        gw_pool_printf(&x->req->pool, "no message within %llu ms", (unsigned long long)limit_ms));
 }
 
 /* --- requests --- */
@@ -410,16 +398,20 @@ static void answer_body_fault(struct gw_exchange *x)
     }
 }
 
-static void on_body(void *arg)
+void gw_exchange_answer_failure(struct gw_exchange *x, const struct gw_failure *failure)
 {
-    struct gw_exchange *x = arg;
-    h2o_req_t *req = x->req;
-    if (x->body->fault != GW_BODY_SOUND) {
-        answer_body_fault(x);
-        return;
-    }
+    if (failure->allow.len > 0)
+        h2o_add_header(&x->req->pool, &x->req->res.headers, H2O_TOKEN_ALLOW, NULL,
+                       failure->allow.base, failure->allow.len);
+    gw_exchange_answer_error(x, failure->http_status, failure->code, failure->message,
+                             (struct gw_slice){0});
+}
+
+static struct gw_translate_request request_of(const struct gw_exchange *x)
+{
+    const h2o_req_t *req = x->req;
     struct gw_slice path = path_of(req);
-    struct gw_translate_request request = {
+    return (struct gw_translate_request){
         .http_method = slice_of(req->input.method),
         .path = path,
         .query = path.len < req->input.path.len
@@ -427,29 +419,41 @@ static void on_body(void *arg)
                      : (struct gw_slice){0},
         .content_type = x->headers.content_type,
         .body = x->body->bytes,
+        .body_goes_on = !x->body->is_complete,
     };
-    struct gw_translation translation;
+}
+
+static void serve_unary(struct gw_exchange *x, const struct gw_route_match *match,
+                        const struct gw_translate_request *request)
+{
+    struct gw_slice framed;
     struct gw_failure failure;
-    if (gw_snapshot_translate(x->worker->frontend->snapshot, &request, &req->pool, &translation,
-                              &failure) != 0) {
-        x->route = failure.route;
-        if (failure.allow.len > 0)
-            h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_ALLOW, NULL, failure.allow.base,
-                           failure.allow.len);
-        gw_exchange_answer_error(x, failure.http_status, failure.code, failure.message,
-                                 (struct gw_slice){0});
+    if (gw_route_translate(match, request, &x->req->pool, &framed, &failure) != 0) {
+        gw_exchange_answer_failure(x, &failure);
         return;
     }
-    x->route = translation.route;
-    bool is_stream = x->route->method->server_streaming;
-    if (is_stream && choose_stream_format(x) != 0)
+    gw_exchange_watch_client(x);
+    start_call(x, framed);
+}
+
+static void serve(struct gw_exchange *x, const struct gw_route_match *match)
+{
+    if (x->body->fault != GW_BODY_SOUND) {
+        answer_body_fault(x);
         return;
-    if (is_http1(x))
-        watch_client(x);
-    if (is_stream)
-        start_stream(x, &translation);
+    }
+    const struct gw_method *method = x->route->method;
+    struct gw_translate_request request = request_of(x);
+    if (method->client_streaming || method->server_streaming)
+        gw_streaming_serve(x, match, &request);
     else
-        start_call(x, &translation);
+        serve_unary(x, match, &request);
+}
+
+static void on_body(void *arg)
+{
+    struct gw_exchange *x = arg;
+    serve(x, x->match);
 }
 
 static int on_req(h2o_handler_t *self, h2o_req_t *req)
@@ -459,10 +463,26 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     struct gw_exchange *x = begin(req);
     x->body = gw_request_body_of(req);
     struct gw_request_fault fault = gw_connection_fault(x->connection, req);
-    if (fault.http_status != 0)
+    if (fault.http_status != 0) {
         answer_fault(x, &fault);
-    else if (gw_request_body_collect(x->body, on_body, x))
-        on_body(x);
+        return 0;
+    }
+    struct gw_translate_request request = request_of(x);
+    struct gw_route_match match;
+    struct gw_failure failure;
+    if (gw_snapshot_route(x->worker->frontend->snapshot, &request, &req->pool, &match, &failure) !=
+        0) {
+        gw_exchange_answer_failure(x, &failure);
+        return 0;
+    }
+    x->route = match.value;
+    bool is_read_as_it_comes = !x->body->is_complete && gw_route_takes_messages(x->route);
+    if (is_read_as_it_comes || gw_request_body_collect(x->body, on_body, x)) {
+        serve(x, &match);
+    } else {
+        x->match = h2o_mem_alloc_pool(&req->pool, sizeof(match));
+        *x->match = match;
+    }
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /* What the files that make up an exchange know of each other: exchange.c has its begin and end,
- * errors, and unary answers; stream.c answers of many messages. */
+ * errors, and unary answers; stream.c answers of many messages, request_stream.c such requests. */
 #ifndef GW_FRONTEND_EXCHANGE_INTERNAL_H
 #define GW_FRONTEND_EXCHANGE_INTERNAL_H
 
@@ -9,6 +9,7 @@
 #include "frontend/request_headers.h"
 
 struct gw_stream;
+struct gw_request_stream;
 
 /* Lives in the request's pool as a shared object, whose dispose callback is how the end of the
  * request is seen: libh2o calls it while the request and its pool can still be read. */
@@ -20,6 +21,7 @@ struct gw_exchange {
     uint64_t began_ns;
     struct gw_request_headers headers;
     struct gw_request_body *body; /* NULL: libh2o refused the request */
+    struct gw_route_match *match; /* while the body is awaited */
 
     struct gw_call *call; /* NULL: not begun, or over */
     struct gw_call_report report;
@@ -28,6 +30,7 @@ struct gw_exchange {
     uint32_t message_count;
     struct gw_error message_error; /* status is GW_OK: the message was translated */
     struct gw_stream *stream;      /* the answer, of a method that streams it; else NULL */
+    struct gw_request_stream *request_stream; /* the same of the request */
 
     bool watching;        /* the client's socket is ours to read */
     uint64_t answered_ms; /* on the loop's clock; 0: not yet, or a stream */
@@ -41,6 +44,15 @@ void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type
 void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
                               struct gw_slice message, struct gw_slice details);
 void gw_exchange_count_limit(const struct gw_exchange *x, enum gw_limit limit);
+void gw_exchange_answer_failure(struct gw_exchange *x, const struct gw_failure *failure);
+/* For a call whose answer is one message; their `arg` is the exchange. */
+extern const struct gw_call_callbacks gw_exchange_unary_answer;
+/* From here on, the client's leaving ends the exchange. */
+void gw_exchange_watch_client(struct gw_exchange *x);
+/* Cancels the call that is under way, and answers with an error, or ends the answer with one. */
+void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struct gw_slice message);
+/* The same, because nothing has moved for too long. */
+void gw_exchange_give_up_idle(struct gw_exchange *x);
 bool gw_exchange_is_head(const struct gw_exchange *x);
 
 #endif

@@ -117,7 +117,8 @@ static void configure_h2o(struct gw_frontend *frontend)
 {
     h2o_globalconf_t *h2o = &frontend->h2o;
     h2o_config_init(h2o);
-    h2o->server_name = h2o_iovec_init(H2O_STRLIT("sluice"));
+    /* gw_exchange_add_headers names the server: libh2o would by printf, for each answer. */
+    h2o->server_name = h2o_iovec_init(NULL, 0);
     /* One more than the limit, at which libh2o would refuse a chunked body already. */
     h2o->max_request_entity_size = frontend->config->limits.request_body_bytes + 1;
     h2o->http1.req_timeout = frontend->config->limits.request_timeout_ms;
@@ -205,8 +206,10 @@ static void serve(struct control *control, int admin_fd)
     struct gw_frontend *frontend = &control->frontend;
     struct gw_admin *admin =
         admin_fd >= 0 ? gw_admin_create(frontend, control->loop, admin_fd) : NULL;
+    pthread_barrier_init(&frontend->started, NULL, frontend->worker_count + 1);
     for (uint32_t i = 0; i < frontend->worker_count; i++)
         gw_worker_start(&frontend->workers[i]);
+    pthread_barrier_wait(&frontend->started);
     gw_certificates_watch(frontend->certificates, control->loop);
     __atomic_store_n(&frontend->is_ready, 1, __ATOMIC_RELEASE);
     say_ready(frontend, admin_fd);
@@ -214,6 +217,7 @@ static void serve(struct control *control, int admin_fd)
         gw_loop_turn(control->loop, INT32_MAX);
     for (uint32_t i = 0; i < frontend->worker_count; i++)
         gw_worker_join(&frontend->workers[i]);
+    pthread_barrier_destroy(&frontend->started);
     gw_admin_destroy(admin);
 }
 

@@ -25,10 +25,24 @@ static bool is_token(struct gw_slice s)
     return s.len > 0;
 }
 
+/* Whether one of the eight bytes is below `least` (at most 0x80), or DEL. */
+static bool has_control(uint64_t word, unsigned char least)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t del = word ^ ones * 0x7f;
+    return (((word - ones * least) & ~word) | ((del - ones) & ~del)) & ones * 0x80;
+}
+
 /* No control characters; spaces and tabs where `blanks` says so. */
 static bool is_text(struct gw_slice s, bool blanks)
 {
-    for (size_t i = 0; i < s.len; i++) {
+    size_t i = 0;
+    for (uint64_t word; s.len - i >= sizeof(word); i += sizeof(word)) {
+        memcpy(&word, s.base + i, sizeof(word));
+        if (has_control(word, blanks ? ' ' : ' ' + 1))
+            break; /* or a tab: byte by byte from here on */
+    }
+    for (; i < s.len; i++) {
         unsigned char c = (unsigned char)s.base[i];
         if (c == 0x7f || (c <= 0x20 && !(blanks && (c == ' ' || c == '\t'))))
             return false;

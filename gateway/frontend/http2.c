@@ -1,5 +1,6 @@
 #include "frontend/http2.h"
 
+#include <endian.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "base/mem.h"
 #include "frontend/connection.h"
 #include "frontend/http2_stream.h"
+#include "grpc/h2_memory.h"
 
 #define STREAM_WINDOW_BYTES (256 << 10)
 #define CONNECTION_WINDOW_BYTES (1 << 20)
@@ -23,9 +25,6 @@
  * gone. One that has lasted this long has had its share of concurrent_streams. */
 #define EARLY_MS 1000
 
-/* Requests of one turn, whose memory the next ones take. */
-#define SPARE_STREAMS 256
-
 /* What a frame that brings something gives back of the budget of those that bring nothing. */
 #define PROGRESS_CONTROL_FRAMES 4
 
@@ -34,7 +33,6 @@ struct gw_http2 {
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *options;
     h2o_linklist_t sessions;
-    h2o_mem_recycle_t spare_streams;
 };
 
 enum gw_http2_preface gw_http2_preface_check(struct gw_slice bytes)
@@ -173,6 +171,18 @@ static int on_send_data(nghttp2_session *nghttp2, nghttp2_frame *frame, const ui
     gw_http2_budget_earn(&s->control_frames, PROGRESS_CONTROL_FRAMES);
     /* Not copied by nghttp2, data does not end its mem_send, and so would not end our write. */
     return gw_h2_output_is_full(&s->output) ? NGHTTP2_ERR_PAUSE : 0;
+}
+
+static void on_headers_out(struct gw_h2_output *output, size_t at)
+{
+    struct gw_http2_session *s = H2O_STRUCT_FROM_MEMBER(struct gw_http2_session, output, output);
+    uint32_t id;
+    memcpy(&id, output->bytes.base + at + 5, sizeof(id));
+    struct gw_http2_stream *stream = stream_of(s, (int32_t)be32toh(id));
+    if (stream == NULL || !stream->response.has_literals)
+        return;
+    gw_http2_stream_append_literals(stream);
+    gw_h2_output_lengthen(output, at);
 }
 
 /* --- abuse --- */
@@ -474,8 +484,9 @@ static h2o_socket_t *get_socket(h2o_conn_t *conn)
 static void open_session(struct gw_http2_session *s)
 {
     const struct gw_config_limits *limits = gw_http2_limits(s);
-    if (nghttp2_session_server_new2(&s->nghttp2, s->worker->http2->callbacks, s,
-                                    s->worker->http2->options) != 0)
+    nghttp2_mem memory = gw_h2_memory(s->worker->loop);
+    if (nghttp2_session_server_new3(&s->nghttp2, s->worker->http2->callbacks, s,
+                                    s->worker->http2->options, &memory) != 0)
         h2o_fatal("no memory");
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->concurrent_streams},
@@ -508,7 +519,7 @@ void gw_http2_accept(struct gw_connection *connection)
     s->worker = worker;
     s->sock = connection->sock;
     s->sock->data = s;
-    s->spare_streams = &worker->http2->spare_streams;
+    s->output.on_headers = on_headers_out;
     s->flush.fn = on_flush;
     h2o_linklist_init_anchor(&s->streams);
     h2o_linklist_init_anchor(&s->news);
@@ -533,7 +544,6 @@ struct gw_http2 *gw_http2_create(struct gw_worker *worker)
     struct gw_http2 *http2 = gw_alloc(sizeof(*http2));
     http2->worker = worker;
     h2o_linklist_init_anchor(&http2->sessions);
-    http2->spare_streams.max = SPARE_STREAMS;
     nghttp2_session_callbacks *cb;
     if (nghttp2_session_callbacks_new(&cb) != 0 || nghttp2_option_new(&http2->options) != 0)
         h2o_fatal("no memory");
@@ -555,8 +565,6 @@ void gw_http2_destroy(struct gw_http2 *http2)
 {
     nghttp2_session_callbacks_del(http2->callbacks);
     nghttp2_option_del(http2->options);
-    while (http2->spare_streams.cnt > 0)
-        free(h2o_mem_alloc_recycle(&http2->spare_streams, 0));
     free(http2);
 }
 

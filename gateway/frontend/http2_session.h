@@ -15,7 +15,6 @@ struct gw_http2_session {
     struct gw_worker *worker;
     h2o_socket_t *sock;
     nghttp2_session *nghttp2; /* NULL: lingering */
-    h2o_mem_recycle_t *spare_streams;
     h2o_linklist_t link;
     h2o_linklist_t streams;
     h2o_linklist_t news;             /* streams whose handler is to learn something */
@@ -26,7 +25,6 @@ struct gw_http2_session {
     struct gw_http2_budget early_resets, control_frames;
     bool ending; /* GOAWAY with an error is on its way; nothing more is read */
     bool draining;
-    uint32_t answers;  /* begun */
     size_t frame_left; /* bytes of the frame that is coming in */
     struct {
         int32_t first, last; /* streams' numbers; 0: none yet */

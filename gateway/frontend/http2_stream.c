@@ -3,11 +3,11 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/recycle.h"
+#include "grpc/hpack_literal.h"
 
 /* A list of headers this many times over the limit is not worth an answer. */
 #define HEADER_BOMB_FACTOR 4
-/* What pushes names out of the compression table is a new date each second. */
-#define INDEX_NAMES_EVERY 256
 
 static struct gw_http2_stream *stream_of(const h2o_req_t *req)
 {
@@ -30,7 +30,8 @@ static void send_answer(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, 
 struct gw_http2_stream *gw_http2_stream_create(struct gw_http2_session *session, int32_t id)
 {
     static const struct gw_request_body_ops body_ops = {.grant = grant};
-    struct gw_http2_stream *stream = h2o_mem_alloc_recycle(session->spare_streams, sizeof(*stream));
+    struct gw_http2_stream *stream =
+        gw_recycler_alloc(gw_loop_recycler(session->worker->loop), sizeof(*stream));
     memset(stream, 0, offsetof(struct gw_http2_stream, req));
     stream->session = session;
     stream->id = id;
@@ -71,7 +72,7 @@ void gw_http2_stream_destroy(struct gw_http2_stream *stream)
     if (h2o_linklist_is_empty(&session->streams))
         session->idle_since_ms = gw_http2_now_ms(session);
     dispose_request(stream);
-    h2o_mem_free_recycle(session->spare_streams, stream);
+    gw_recycler_free(gw_loop_recycler(session->worker->loop), stream);
 }
 
 void gw_http2_stream_reset(struct gw_http2_stream *stream, uint32_t error_code)
@@ -235,7 +236,10 @@ void gw_http2_stream_tell(struct gw_http2_stream *stream)
     }
 }
 
-/* --- the answer's headers --- */
+/* --- the answer's headers ---
+ *
+ * nghttp2 codes those that recur; the others, which are nobody's but this answer's, follow as plain
+ * literals, which is cheaper for both sides than Huffman's code. */
 
 void gw_http2_set_trailers(h2o_req_t *req, const h2o_headers_t *trailers)
 {
@@ -250,34 +254,67 @@ struct header_list {
 static void put(struct header_list *list, struct gw_slice name, struct gw_slice value,
                 uint8_t flags)
 {
-    list->items[list->count++] = (nghttp2_nv){(uint8_t *)name.base, (uint8_t *)value.base, name.len,
-                                              value.len, NGHTTP2_NV_FLAG_NO_COPY_VALUE | flags};
+    flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+    list->items[list->count++] =
+        (nghttp2_nv){(uint8_t *)name.base, (uint8_t *)value.base, name.len, value.len, flags};
 }
 
-static void put_own(struct header_list *list, struct gw_slice name, struct gw_slice value)
+/* A name that libh2o does not know has mostly a value of this request alone, which would only push
+ * others out of the compression table. */
+static bool is_own(const h2o_header_t *h)
 {
-    put(list, name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME);
+    return !h2o_iovec_is_token(h->name);
 }
 
-/* A name that libh2o does not know has mostly a value of this request alone. Its name is to be in
- * the compression table, its value would only push others out. */
-static uint8_t indexing_flag(const struct gw_http2_session *session)
+/* Of a connection in HTTP/1.1; and the date, which is ours. */
+static bool is_dropped(const h2o_header_t *h)
 {
-    return session->answers % INDEX_NAMES_EVERY == 0 ? NGHTTP2_NV_FLAG_NONE
-                                                     : NGHTTP2_NV_FLAG_NO_INDEX;
+    return !is_own(h) && ((const h2o_token_t *)h->name)->proxy_should_drop_for_res;
 }
 
-/* nghttp2 copies names that are not libh2o's, to make their letters small. */
-static void put_all(struct header_list *list, const h2o_headers_t *headers, uint8_t indexing)
+static struct gw_slice name_of(const h2o_header_t *h)
+{
+    return gw_slice(h->name->base, h->name->len);
+}
+
+static struct gw_slice value_of(const h2o_header_t *h)
+{
+    return gw_slice(h->value.base, h->value.len);
+}
+
+static void put_all(struct header_list *list, const h2o_headers_t *headers, bool with_own)
 {
     for (size_t i = 0; i < headers->size; i++) {
         const h2o_header_t *h = &headers->entries[i];
-        bool is_token = h2o_iovec_is_token(h->name);
-        if (is_token && ((const h2o_token_t *)h->name)->proxy_should_drop_for_res)
-            continue; /* of a connection in HTTP/1.1; and the date, which is ours */
-        put(list, gw_slice(h->name->base, h->name->len), gw_slice(h->value.base, h->value.len),
-            is_token ? NGHTTP2_NV_FLAG_NO_COPY_NAME : indexing);
+        if (is_own(h) ? with_own : !is_dropped(h))
+            put(list, name_of(h), value_of(h), is_own(h) ? NGHTTP2_NV_FLAG_NO_INDEX : 0);
     }
+}
+
+/* For status, date, server and content-length. */
+#define FIXED_BYTES 256
+
+static size_t headers_bound(const h2o_headers_t *headers)
+{
+    size_t bytes = FIXED_BYTES;
+    for (size_t i = 0; i < headers->size; i++)
+        bytes +=
+            gw_hpack_literal_bound(name_of(&headers->entries[i]), value_of(&headers->entries[i]));
+    return bytes;
+}
+
+void gw_http2_stream_append_literals(struct gw_http2_stream *stream)
+{
+    const h2o_headers_t *headers = &stream->req.res.headers;
+    struct gw_buf *bytes = &stream->session->output.bytes;
+    char *to = gw_buf_reserve(bytes, headers_bound(headers));
+    for (size_t i = 0; i < headers->size; i++) {
+        const h2o_header_t *h = &headers->entries[i];
+        if (is_own(h))
+            to = gw_hpack_put_literal(to, name_of(h), value_of(h), false);
+    }
+    bytes->len = (size_t)(to - bytes->base);
+    stream->response.has_literals = false;
 }
 
 static struct header_list list_for(h2o_req_t *req, size_t room)
@@ -308,16 +345,18 @@ static void submit_headers(struct gw_http2_stream *stream)
     h2o_timestamp_t now;
     h2o_get_timestamp(req->conn->ctx, &req->pool, &now);
     struct header_list list = list_for(req, req->res.headers.size + 4);
-    put_own(&list, GW_SLICE(":status"), number_text(req, (uint64_t)req->res.status));
-    put_own(&list, GW_SLICE("date"), gw_slice(now.str->rfc1123, H2O_TIMESTR_RFC1123_LEN));
+    put(&list, GW_SLICE(":status"), number_text(req, (uint64_t)req->res.status), 0);
+    put(&list, GW_SLICE("date"), gw_slice(now.str->rfc1123, H2O_TIMESTR_RFC1123_LEN), 0);
     if (server->len > 0)
-        put_own(&list, GW_SLICE("server"), gw_slice(server->base, server->len));
+        put(&list, GW_SLICE("server"), gw_slice(server->base, server->len), 0);
     if (req->res.content_length != SIZE_MAX && req->res.status != 204 && req->res.status != 304)
-        put_own(&list, GW_SLICE("content-length"), number_text(req, req->res.content_length));
-    put_all(&list, &req->res.headers, indexing_flag(stream->session));
-    stream->session->answers++;
+        put(&list, GW_SLICE("content-length"), number_text(req, req->res.content_length), 0);
     bool is_all = stream->response.state == H2O_SEND_STATE_FINAL &&
                   stream->response.buf_count == 0 && stream->response.trailers == NULL;
+    /* After the answer's last frame the stream is gone, and with it what is to be appended. */
+    stream->response.has_literals =
+        !is_all && headers_bound(&req->res.headers) <= GW_H2_PAYLOAD_BYTES;
+    put_all(&list, &req->res.headers, !stream->response.has_literals);
     nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_data};
     nghttp2_submit_response(stream->session->nghttp2, stream->id, list.items, list.count,
                             is_all ? NULL : &provider);
@@ -327,7 +366,7 @@ static void submit_trailers(struct gw_http2_stream *stream)
 {
     const h2o_headers_t *trailers = stream->response.trailers;
     struct header_list list = list_for(&stream->req, trailers->size);
-    put_all(&list, trailers, indexing_flag(stream->session));
+    put_all(&list, trailers, true);
     nghttp2_submit_trailer(stream->session->nghttp2, stream->id, list.items, list.count);
 }
 

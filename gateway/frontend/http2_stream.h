@@ -28,6 +28,7 @@ struct gw_http2_stream {
         uint64_t waits_since_ms; /* data waits to be framed; 0: none does */
         const h2o_headers_t *trailers;
         bool has_begun, has_ended, is_bodiless;
+        bool has_literals; /* to be appended when nghttp2 has made the headers' frame */
     } response;
     bool is_disposed; /* the request is; its client has not ended it */
     h2o_req_t req;
@@ -49,6 +50,8 @@ void gw_http2_stream_tell(struct gw_http2_stream *stream);
 
 /* --- the answer goes out --- */
 
+/* To the end of the session's output, which is a HEADERS frame of this stream. */
+void gw_http2_stream_append_literals(struct gw_http2_stream *stream);
 /* The bytes of a DATA frame. */
 struct gw_slice gw_http2_stream_take(struct gw_http2_stream *stream, size_t length);
 /* The answer's end was sent. */

@@ -33,6 +33,7 @@ struct gw_frontend {
     struct gw_certificates *certificates; /* control thread's */
     struct gw_worker *workers;
     uint32_t worker_count;
+    pthread_barrier_t started; /* of the workers, which then accept, and the control thread */
     struct gw_loop *control_loop;
     int is_ready;               /* atomic; /ready */
     uint32_t ended_workers;     /* control thread's */
@@ -58,7 +59,7 @@ struct gw_worker {
     struct gw_timer sweep;
     uint32_t connection_count; /* atomic: whoever accepts reads all workers' */
     bool draining;
-    uint64_t drain_deadline_ms;
+    uint64_t drain_deadline_ms, close_idle_ms;
     struct gw_message drain_message, end_message;
 };
 

@@ -143,24 +143,12 @@ static void on_readable(h2o_socket_t *sock, const char *error)
         accept_some(sock->data, ACCEPT_MOST);
 }
 
-void gw_listener_init(struct gw_listener *listener, struct gw_worker *worker, int fd,
-                      struct gw_tls_context *tls)
+void gw_listener_open(struct gw_listener *listener, struct gw_worker *worker, int fd)
 {
-    *listener = (struct gw_listener){.worker = worker,
-                                     .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
-                                     .tls = tls,
-                                     .pause.fn = on_pause_end};
-}
-
-void gw_listener_dispose(struct gw_listener *listener)
-{
-    gw_tls_context_unref(listener->tls);
-}
-
-void gw_listener_open(struct gw_listener *listener)
-{
-    listener->sock = h2o_evloop_socket_create(gw_loop_h2o(listener->worker->loop), listener->fd,
-                                              H2O_SOCKET_FLAG_DONT_READ);
+    listener->worker = worker;
+    listener->pause.fn = on_pause_end;
+    listener->sock = h2o_evloop_socket_create(
+        gw_loop_h2o(worker->loop), fcntl(fd, F_DUPFD_CLOEXEC, 0), H2O_SOCKET_FLAG_DONT_READ);
     listener->sock->data = listener;
     h2o_socket_read_start(listener->sock, on_readable);
 }

@@ -17,20 +17,13 @@ uint16_t gw_listener_port(int fd);
 
 struct gw_listener {
     struct gw_worker *worker;
-    int fd;                     /* until sock has it */
     h2o_socket_t *sock;         /* NULL: closed */
     struct gw_tls_context *tls; /* counted; NULL: plain text */
     struct gw_timer pause;
 };
 
-/* On the control thread, before the worker's starts. fd is shared by the workers and stays the
- * caller's; takes the context. */
-void gw_listener_init(struct gw_listener *listener, struct gw_worker *worker, int fd,
-                      struct gw_tls_context *tls);
-/* On the control thread, when the worker's has ended. */
-void gw_listener_dispose(struct gw_listener *listener);
-
-void gw_listener_open(struct gw_listener *listener);
+/* fd is shared by the workers and stays the caller's; listener->tls is set. */
+void gw_listener_open(struct gw_listener *listener, struct gw_worker *worker, int fd);
 /* Takes what waits in the kernel's queue, then stops listening. Harmless twice. */
 void gw_listener_close(struct gw_listener *listener);
 

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "frontend/request_stream.h"
 #include "transcode/transcode.h"
 
 /* No further message is asked for while so much waits for the client. */
@@ -105,7 +106,9 @@ static void write_on(struct gw_stream *s)
     if (!s->started)
         start(s);
     s->piece = s->unwritten.len < PIECE_MAX ? s->unwritten.len : PIECE_MAX;
-    s->finished = s->ended && s->piece == s->unwritten.len && s->waiting.len == 0;
+    /* What breaks off does so behind its last piece, lest that be lost on HTTP/2. */
+    s->finished = s->ended && s->piece == s->unwritten.len && s->waiting.len == 0 &&
+                  !(s->breaks && s->piece > 0);
     s->writing = true;
     s->wrote_ms = now_ms(s);
     h2o_iovec_t piece = h2o_iovec_init(s->unwritten.base, s->piece);
@@ -158,9 +161,8 @@ static void end(struct gw_stream *s)
     write_on(s);
 }
 
-/* The call is over, and did not go well. */
-static void fail(struct gw_stream *s, int http_status, int code, struct gw_slice message,
-                 struct gw_slice details)
+void gw_stream_fail(struct gw_stream *s, int http_status, int code, struct gw_slice message,
+                    struct gw_slice details)
 {
     struct gw_exchange *x = s->exchange;
     if (!s->started && s->message_count == 0) {
@@ -176,20 +178,6 @@ static void fail(struct gw_stream *s, int http_status, int code, struct gw_slice
     gw_buf_append(&s->waiting, f->after_error);
     s->breaks = f->breaks_off;
     end(s);
-}
-
-static void cancel(struct gw_stream *s, int code)
-{
-    struct gw_exchange *x = s->exchange;
-    gw_call_cancel(x->call);
-    x->call = NULL;
-    gw_exchange_count_call(x, code, gw_clock_ns());
-}
-
-static void cancel_and_fail(struct gw_stream *s, int http_status, int code, struct gw_slice message)
-{
-    cancel(s, code);
-    fail(s, http_status, code, message, gw_slice(NULL, 0));
 }
 
 /* --- from the backend --- */
@@ -217,6 +205,16 @@ static int append_message(struct gw_stream *s, struct gw_slice message, struct g
     return failed;
 }
 
+static void end_with_headers(struct gw_stream *s)
+{
+    struct gw_exchange *x = s->exchange;
+    gw_call_cancel(x->call);
+    x->call = NULL;
+    gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
+    s->waiting.len = 0;
+    end(s);
+}
+
 static void on_message(void *arg, struct gw_slice message)
 {
     struct gw_stream *s = ((struct gw_exchange *)arg)->stream;
@@ -224,14 +222,12 @@ static void on_message(void *arg, struct gw_slice message)
     s->asked = false;
     s->moved_ms = now_ms(s);
     if (append_message(s, message, &error) != 0) {
-        cancel_and_fail(s, 502, GW_INTERNAL, gw_slice_str(error.message));
+        gw_exchange_give_up(s->exchange, 502, GW_INTERNAL, gw_slice_str(error.message));
         return;
     }
     s->message_count++;
     if (is_head(s)) {
-        cancel(s, GW_CANCELLED);
-        s->waiting.len = 0;
-        end(s);
+        end_with_headers(s);
         return;
     }
     flush_later(s);
@@ -249,8 +245,8 @@ static void on_end(void *arg, const struct gw_call_result *result)
     if (result->status != GW_OK) {
         int http_status =
             result->http_status ? result->http_status : gw_status_to_http(result->status);
-        fail(s, http_status, http_status == 502 ? GW_INTERNAL : result->status, result->message,
-             result->details);
+        gw_stream_fail(s, http_status, http_status == 502 ? GW_INTERNAL : result->status,
+                       result->message, result->details);
         return;
     }
     gw_buf_append(&s->waiting, s->message_count == 0 ? s->format->end_of_none : s->format->end);
@@ -260,6 +256,7 @@ static void on_end(void *arg, const struct gw_call_result *result)
 const struct gw_call_callbacks gw_stream_callbacks = {
     .on_headers = on_headers,
     .on_message = on_message,
+    .on_sent = gw_request_stream_on_sent,
     .on_end = on_end,
 };
 
@@ -279,11 +276,8 @@ static bool client_has_taken_some(struct gw_stream *s)
 
 static void end_idle(struct gw_stream *s)
 {
-    uint64_t limit_ms = s->exchange->worker->frontend->config->limits.stream_idle_timeout_ms;
     if (s->exchange->call != NULL && !s->writing)
-        cancel_and_fail(s, 504, GW_DEADLINE_EXCEEDED,
-                        gw_pool_printf(&s->exchange->req->pool, "no message within %llu ms",
-                                       (unsigned long long)limit_ms));
+        gw_exchange_give_up_idle(s->exchange);
     else
         gw_connection_break_off(s->exchange->req);
 }
@@ -336,6 +330,11 @@ void gw_stream_begin(struct gw_stream *s)
     s->wrote_ms = s->moved_ms = now_ms(s);
     on_timer(&s->timer);
     ask(s);
+}
+
+void gw_stream_moved(struct gw_stream *s)
+{
+    s->moved_ms = now_ms(s);
 }
 
 bool gw_stream_abandon(struct gw_stream *s)

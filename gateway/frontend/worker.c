@@ -12,6 +12,12 @@
 
 #define SWEEP_MS 1000
 #define DRAIN_SWEEP_MS 20
+/* A client that sends requests one after the other gets one more answer on its connection, which
+ * says that it ends, instead of finding it closed with a request on its way. */
+#define DRAIN_IDLE_MS 200
+
+/* For reuse, by libh2o, of 8 KiB each: a connection holds one while its request is answered. */
+#define INPUT_BUFFERS_KEPT 64
 
 static int close_if_idle(h2o_req_t *req, void *arg)
 {
@@ -19,7 +25,7 @@ static int close_if_idle(h2o_req_t *req, void *arg)
     /* No request line has been read of it. The client sees an idle connection end, as it may at any
      * time. */
     h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
-    if (req->version == 0 && sock->input->size == 0)
+    if (req->version == 0 && !gw_connection_has_input(sock))
         shutdown(h2o_socket_get_fd(sock), SHUT_RDWR);
     return 0;
 }
@@ -34,8 +40,11 @@ static void on_sweep(struct gw_timer *timer)
     gw_gauge_set(worker->shard, worker->frontend->open_connections,
                  (int64_t)__atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED));
     if (worker->draining) {
-        worker->frontend->h2o.http1.callbacks.foreach_request(&worker->h2o, close_if_idle, NULL);
-        gw_connections_close_silent(worker);
+        if (now >= worker->close_idle_ms) {
+            worker->frontend->h2o.http1.callbacks.foreach_request(&worker->h2o, close_if_idle,
+                                                                  NULL);
+            gw_connections_close_silent(worker);
+        }
         if (__atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED) == 0 ||
             now >= worker->drain_deadline_ms) {
             gw_loop_stop(worker->loop);
@@ -49,7 +58,9 @@ static void on_drain(struct gw_message *message)
 {
     struct gw_worker *worker = H2O_STRUCT_FROM_MEMBER(struct gw_worker, drain_message, message);
     worker->draining = true;
-    worker->drain_deadline_ms += gw_loop_now_ms(worker->loop);
+    uint64_t now = gw_loop_now_ms(worker->loop);
+    worker->drain_deadline_ms += now;
+    worker->close_idle_ms = now + DRAIN_IDLE_MS;
     for (size_t i = 0; i < worker->frontend->config->listener_count; i++)
         gw_listener_close(&worker->listeners[i]);
     h2o_context_request_shutdown(&worker->h2o);
@@ -82,6 +93,7 @@ static void *run(void *arg)
     struct gw_worker *worker = arg;
     struct gw_frontend *frontend = worker->frontend;
     h2o_context_init(&worker->h2o, gw_loop_h2o(worker->loop), &frontend->h2o);
+    h2o_socket_buffer_prototype.allocator.max = INPUT_BUFFERS_KEPT;
     h2o_linklist_init_anchor(&worker->connections);
     h2o_linklist_init_anchor(&worker->awaiting);
     worker->http2 = gw_http2_create(worker);
@@ -91,7 +103,8 @@ static void *run(void *arg)
     worker->upstreams =
         gw_upstreams_create(frontend->upstream_set, worker->loop, worker->shard, worker->index);
     for (size_t i = 0; i < frontend->config->listener_count; i++)
-        gw_listener_open(&worker->listeners[i]);
+        gw_listener_open(&worker->listeners[i], worker, frontend->listen_fds[i]);
+    pthread_barrier_wait(&frontend->started);
     worker->sweep.fn = on_sweep;
     gw_timer_start(worker->loop, &worker->sweep, gw_loop_now_ms(worker->loop) + SWEEP_MS);
 
@@ -118,8 +131,7 @@ void gw_worker_start(struct gw_worker *worker)
     worker->shard = gw_metrics_shard(frontend->metrics, worker->index);
     worker->listeners = gw_alloc(listener_count * sizeof(*worker->listeners));
     for (size_t i = 0; i < listener_count; i++)
-        gw_listener_init(&worker->listeners[i], worker, frontend->listen_fds[i],
-                         gw_certificates_take(frontend->certificates, i));
+        worker->listeners[i].tls = gw_certificates_take(frontend->certificates, i);
     pthread_create(&worker->thread, NULL, run, worker);
 }
 
@@ -134,7 +146,7 @@ void gw_worker_join(struct gw_worker *worker)
 {
     pthread_join(worker->thread, NULL);
     for (size_t i = 0; i < worker->frontend->config->listener_count; i++)
-        gw_listener_dispose(&worker->listeners[i]);
+        gw_tls_context_unref(worker->listeners[i].tls);
     free(worker->listeners);
     gw_loop_destroy(worker->loop);
 }

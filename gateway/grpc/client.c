@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "grpc/client_internal.h"
+#include "grpc/h2_memory.h"
 
 /* Until the peer's SETTINGS say otherwise; nghttp2's own. */
 #define FIRST_STREAM_LIMIT 100
@@ -325,7 +326,7 @@ static void on_headers_out(struct gw_h2_output *output, size_t at)
     memcpy(&stream_id, output->bytes.base + at + 5, sizeof(stream_id));
     struct gw_client_call *call =
         nghttp2_session_get_stream_user_data(client->session, (int32_t)be32toh(stream_id));
-    if (call == NULL || !call->literals)
+    if (call == NULL || call->literals_bound == 0)
         return;
     gw_client_call_append_literals(call);
     gw_h2_output_lengthen(output, at);
@@ -345,7 +346,8 @@ static void create_session(struct gw_grpc_client *client)
     nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_max_outbound_ack(option, 100);
-    if (nghttp2_session_client_new2(&client->session, callbacks, client, option) != 0)
+    nghttp2_mem memory = gw_h2_memory(client->loop);
+    if (nghttp2_session_client_new3(&client->session, callbacks, client, option, &memory) != 0)
         h2o_fatal("no memory");
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);

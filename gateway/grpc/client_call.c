@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/recycle.h"
 #include "grpc/hpack_literal.h"
 
 #define DEFAULT_MAX_MESSAGE (4 << 20)
@@ -27,7 +28,7 @@ void gw_client_call_free(struct gw_client_call *call)
     if (call->held != NULL)
         h2o_mem_clear_pool(&call->held->pool);
     free(call->held);
-    free(call);
+    gw_recycler_free(gw_loop_recycler(call->client->loop), call);
 }
 
 static void free_if_unused(struct gw_client_call *call)
@@ -218,7 +219,7 @@ void gw_client_call_append_literals(struct gw_client_call *call)
 {
     const struct gw_metadata *metadata = &call->params.metadata;
     struct gw_buf *bytes = &call->client->output.bytes;
-    char *to = gw_buf_reserve(bytes, headers_bound(&call->params));
+    char *to = gw_buf_reserve(bytes, call->literals_bound);
     if (call->params.deadline_ms != 0) {
         char timeout[TIMEOUT_MAX];
         to = gw_hpack_put_literal(to, GW_SLICE("grpc-timeout"), timeout_of(call, timeout), false);
@@ -242,7 +243,7 @@ static bool is_too_large(const nghttp2_nv *nv, size_t count)
 
 static int submit_fields(struct gw_client_call *call, const nghttp2_nv *nv, size_t count)
 {
-    if (!call->literals && is_too_large(nv, count))
+    if (call->literals_bound == 0 && is_too_large(nv, count))
         return NGHTTP2_ERR_FRAME_SIZE_ERROR;
     nghttp2_data_provider body = {.source.ptr = call, .read_callback = on_read_data};
     return nghttp2_submit_request(call->client->session, NULL, nv, count, &body, call);
@@ -251,21 +252,22 @@ static int submit_fields(struct gw_client_call *call, const nghttp2_nv *nv, size
 static int submit_request(struct gw_client_call *call)
 {
     const struct gw_metadata *metadata = &call->params.metadata;
-    call->literals = headers_bound(&call->params) <= GW_H2_PAYLOAD_BYTES;
+    size_t bound = headers_bound(&call->params);
+    call->literals_bound = bound <= GW_H2_PAYLOAD_BYTES ? bound : 0;
     nghttp2_nv usual[USUAL_FIELDS], *nv = usual;
     if (OWN_FIELDS + metadata->count > USUAL_FIELDS)
         nv = gw_realloc(NULL, (OWN_FIELDS + metadata->count) * sizeof(*nv));
 
     char timeout[TIMEOUT_MAX];
     size_t count = fill_own_fields(&call->params, nv);
-    if (call->params.deadline_ms != 0 && !call->literals)
+    if (call->params.deadline_ms != 0 && call->literals_bound == 0)
         nv[count++] = field(GW_SLICE("grpc-timeout"), timeout_of(call, timeout),
                             NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_INDEX);
     for (size_t i = 0; i < metadata->count; i++) {
         const struct gw_metadatum *m = &metadata->items[i];
         if (!is_literal(m))
             nv[count++] = field(m->name, m->value, BORROWED);
-        else if (!call->literals)
+        else if (call->literals_bound == 0)
             nv[count++] = field(m->name, m->value, BORROWED | NGHTTP2_NV_FLAG_NO_INDEX);
     }
     int rc = submit_fields(call, nv, count);
@@ -516,7 +518,7 @@ static const struct gw_call_ops ops = {.send = send_message, .request = request,
 struct gw_client_call *gw_client_call_create(struct gw_grpc_client *client,
                                              const struct gw_call_params *params)
 {
-    struct gw_client_call *call = gw_realloc(NULL, sizeof(*call));
+    struct gw_client_call *call = gw_recycler_alloc(gw_loop_recycler(client->loop), sizeof(*call));
     *call = (struct gw_client_call){
         .super.ops = &ops,
         .client = client,

@@ -41,7 +41,7 @@ struct gw_client_call {
     bool half_close; /* END_STREAM follows what is in `sending` */
     bool paused;     /* nghttp2 waits for nghttp2_session_resume_data */
     bool local_closed, remote_closed, headers_seen;
-    bool literals;           /* gw_client_call_append_literals is to follow what nghttp2 frames */
+    size_t literals_bound;   /* room for our own literals; 0: nghttp2 frames all fields */
     struct gw_slice sending; /* what nghttp2 has not framed yet */
     uint32_t requested;
     size_t unconsumed; /* bytes of the stream's window that are not given back */

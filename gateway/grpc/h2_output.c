@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#define FIRST_BYTES 4096
+#define FIRST_BYTES ((size_t)16 << 10)
 
 int gw_h2_output_collect(struct gw_h2_output *output, nghttp2_session *session)
 {

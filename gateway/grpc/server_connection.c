@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "grpc/h2_memory.h"
 
 #define STREAM_WINDOW_BYTES (256 << 10)
 #define CONNECTION_WINDOW_BYTES (1 << 20)
@@ -358,8 +359,9 @@ static void on_read(h2o_socket_t *socket, const char *error)
 static void open_session(struct gw_server_connection *c)
 {
     const struct gw_server_limits *limits = &c->server->options.limits;
-    if (nghttp2_session_server_new2(&c->session, c->server->callbacks, c,
-                                    c->server->session_options) != 0)
+    nghttp2_mem memory = gw_h2_memory(c->server->loop);
+    if (nghttp2_session_server_new3(&c->session, c->server->callbacks, c,
+                                    c->server->session_options, &memory) != 0)
         h2o_fatal("no memory");
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->max_concurrent_streams},

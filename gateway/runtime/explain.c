@@ -34,20 +34,20 @@ static void append_failure(const struct gw_snapshot *s, const struct gw_failure 
     gw_buf_append(out, GW_SLICE("}\n"));
 }
 
-static int append_translation(const struct gw_snapshot *s, const struct gw_translation *translation,
-                              gw_pool *pool, struct gw_buf *out, struct gw_error *error)
+static int append_message(const struct gw_snapshot *s, const struct gw_route *route,
+                          struct gw_slice framed, gw_pool *pool, struct gw_buf *out,
+                          struct gw_error *error)
 {
-    const struct gw_route *route = translation->route;
-    struct gw_slice message = gw_slice_from(translation->framed, GW_GRPC_PREFIX_BYTES);
+    return gw_wire_to_json(s->schema, route->method->input, &route->binding->json,
+                           gw_slice_from(framed, GW_GRPC_PREFIX_BYTES), pool, out, error);
+}
+
+static void append_target(const struct gw_snapshot *s, const struct gw_route *route, gw_pool *pool,
+                          struct gw_buf *out)
+{
     gw_buf_append_byte(out, '{');
     append_route(out, route, pool);
     append_member(out, "upstream", gw_slice_str(s->config->upstreams[route->upstream].name.text));
-    gw_buf_append(out, GW_SLICE(", \"message\": "));
-    if (gw_wire_to_json(s->schema, route->method->input, &route->binding->json, message, pool, out,
-                        error) != 0)
-        return -1;
-    gw_buf_append(out, GW_SLICE("}\n"));
-    return 0;
 }
 
 static int parse_request(struct gw_slice text, struct gw_translate_request *ret_request,
@@ -70,13 +70,83 @@ static int parse_request(struct gw_slice text, struct gw_translate_request *ret_
     return 0;
 }
 
+static int explain_message(const struct gw_snapshot *s, const struct gw_route_match *match,
+                           const struct gw_translate_request *request, gw_pool *pool,
+                           struct gw_buf *out, struct gw_error *error, struct gw_failure *failure)
+{
+    struct gw_slice framed;
+    if (gw_route_translate(match, request, pool, &framed, failure) != 0)
+        return 1;
+    append_target(s, match->value, pool, out);
+    gw_buf_append(out, GW_SLICE(", \"message\": "));
+    if (append_message(s, match->value, framed, pool, out, error) != 0)
+        return -1;
+    gw_buf_append(out, GW_SLICE("}\n"));
+    return 0;
+}
+
+/* The next message as the split has it: GW_JSON_SPLIT_MESSAGE, 0 at the end of the body, or -1. */
+static int next_message(struct gw_json_split *split, struct gw_slice *body,
+                        struct gw_slice *ret_text, struct gw_error *error)
+{
+    int rc = gw_json_split_next(split, body, ret_text, error);
+    return rc == GW_JSON_SPLIT_MORE ? gw_json_split_end(split, ret_text, error) : rc;
+}
+
+static int append_messages(const struct gw_snapshot *s, const struct gw_message_source *source,
+                           struct gw_slice body, gw_pool *pool, struct gw_buf *out,
+                           struct gw_error *error, struct gw_failure *failure)
+{
+    struct gw_json_split split;
+    struct gw_slice text;
+    struct gw_buf framed = gw_buf_in_pool(pool);
+    gw_json_split_init(&split, source->form, s->config->limits.request_body_bytes);
+    int rc;
+    while ((rc = next_message(&split, &body, &text, error)) == GW_JSON_SPLIT_MESSAGE) {
+        if (split.number > 1)
+            gw_buf_append(out, GW_SLICE(", "));
+        if (gw_route_translate_message(source, &split, text, pool, &framed, failure) != 0) {
+            gw_json_split_dispose(&split);
+            return 1;
+        }
+        rc = append_message(s, source->route, gw_buf_slice(&framed), pool, out, error);
+        if (rc != 0)
+            break;
+    }
+    if (rc < 0)
+        gw_route_split_failure(source, error, pool, failure);
+    gw_json_split_dispose(&split);
+    return rc < 0 ? 1 : 0;
+}
+
+static int explain_messages(const struct gw_snapshot *s, const struct gw_route_match *match,
+                            const struct gw_translate_request *request, gw_pool *pool,
+                            struct gw_buf *out, struct gw_error *error, struct gw_failure *failure)
+{
+    struct gw_message_source source;
+    if (gw_route_message_source(match, request, pool, &source, failure) != 0)
+        return 1;
+    append_target(s, source.route, pool, out);
+    gw_buf_append(out, GW_SLICE(", \"messages\": ["));
+    int rc = append_messages(s, &source, request->body, pool, out, error, failure);
+    if (rc == 0)
+        gw_buf_append(out, GW_SLICE("]}\n"));
+    return rc;
+}
+
 static int explain(const struct gw_snapshot *s, const struct gw_translate_request *request,
                    gw_pool *pool, struct gw_buf *out, struct gw_error *error)
 {
-    struct gw_translation translation;
+    size_t start = out->len;
+    struct gw_route_match match;
     struct gw_failure failure;
-    if (gw_snapshot_translate(s, request, pool, &translation, &failure) == 0)
-        return append_translation(s, &translation, pool, out, error);
+    int rc = 1;
+    if (gw_snapshot_route(s, request, pool, &match, &failure) == 0)
+        rc = (gw_route_takes_messages(match.value) ? explain_messages : explain_message)(
+            s, &match, request, pool, out, error, &failure);
+    if (rc != 1)
+        return rc;
+    out->len = start;
     append_failure(s, &failure, pool, out);
     return 1;
 }

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "schema/schema.h"
 #include "transcode/binding.h"
+#include "transcode/json_split.h"
 #include "transcode/router.h"
 
 struct gw_route {
@@ -51,11 +52,7 @@ struct gw_translate_request {
     struct gw_slice query;        /* raw, without '?' */
     struct gw_slice content_type; /* the header's value; empty: none */
     struct gw_slice body;
-};
-
-struct gw_translation {
-    const struct gw_route *route;
-    struct gw_slice framed; /* in the pool: the 5-byte gRPC prefix, written, and the message */
+    bool body_goes_on; /* more of it is to come: only for a route that takes messages */
 };
 
 /* What the client is told when its request is not sent on. */
@@ -67,18 +64,55 @@ struct gw_failure {
     const struct gw_route *route; /* NULL: none matched */
 };
 
-/* From a request to the gRPC message, or to the failure: 404 no such path, 405 only other methods,
- * 501 a streaming method, 415 a body that is not JSON, 400 whatever does not fit the message.
- * Returns 0 and fills *ret_translation, or -1 and fills *ret_failure. */
-int gw_snapshot_translate(const struct gw_snapshot *snapshot,
-                          const struct gw_translate_request *request, gw_pool *pool,
-                          struct gw_translation *ret_translation, struct gw_failure *ret_failure);
+/* The route that a request takes; its body is not looked at. 404: no such path, 405: only other
+ * methods, 400: a path that is not percent-decodable. Returns 0 and fills *ret_match, whose value
+ * is a struct gw_route, or -1 and fills *ret_failure. */
+int gw_snapshot_route(const struct gw_snapshot *snapshot,
+                      const struct gw_translate_request *request, gw_pool *pool,
+                      struct gw_route_match *ret_match, struct gw_failure *ret_failure);
+
+/* The messages of the call come one by one in the body: the method streams requests, and the route
+ * takes a body. Otherwise there is one message, whatever the method. */
+static inline bool gw_route_takes_messages(const struct gw_route *route)
+{
+    return route->method->client_streaming && route->binding->body_kind != GW_BODY_NONE;
+}
+
+/* From a matched request to its one gRPC message, or to the failure: 415 a body that is not JSON,
+ * 400 whatever does not fit the message. *ret_framed is in the pool: the 5-byte gRPC prefix,
+ * written, and the message. */
+int gw_route_translate(const struct gw_route_match *match,
+                       const struct gw_translate_request *request, gw_pool *pool,
+                       struct gw_slice *ret_framed, struct gw_failure *ret_failure);
+
+/* What each message of a body is translated with; all borrowed. */
+struct gw_message_source {
+    const struct gw_route *route;
+    const struct gw_slice *captures;
+    struct gw_slice query;
+    enum gw_json_split_form form; /* how the body is cut into messages */
+};
+
+/* For a matched request whose route takes messages: captures are copied into the pool, the query is
+ * borrowed. 415: a body that is neither JSON nor NDJSON. A body without content type has to be
+ * empty. */
+int gw_route_message_source(const struct gw_route_match *match,
+                            const struct gw_translate_request *request, gw_pool *pool,
+                            struct gw_message_source *ret_source, struct gw_failure *ret_failure);
+/* The framed message of what the split gave out last, in place of what `out` had. The failure
+ * begins with the number of the message. */
+int gw_route_translate_message(const struct gw_message_source *source,
+                               const struct gw_json_split *split, struct gw_slice text,
+                               gw_pool *pool, struct gw_buf *out, struct gw_failure *ret_failure);
+/* For an error of the split itself. */
+void gw_route_split_failure(const struct gw_message_source *source, const struct gw_error *error,
+                            gw_pool *pool, struct gw_failure *ret_failure);
 
 /* What would become of "PATCH /v1/users/7?x=1" (`request`) with this body; `content_type` empty
  * stands for application/json. Appends one JSON object and a newline: {"route", "grpc", "upstream",
- * "message"} and returns 0, or {"status", "error"} (and "route", where one matched) with the HTTP
- * status and the error that the client would get, and returns 1. -1 and an error when `request` is
- * not METHOD, a space and a path. */
+ * "message"} ("messages", a list, where the body has several) and returns 0, or {"status", "error"}
+ * (and "route", where one matched) with the HTTP status and the error that the client would get,
+ * and returns 1. -1 and an error when `request` is not METHOD, a space and a path. */
 int gw_snapshot_explain(const struct gw_snapshot *snapshot, struct gw_slice request,
                         struct gw_slice content_type, struct gw_slice body, struct gw_buf *out,
                         struct gw_error *error);

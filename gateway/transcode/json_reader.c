@@ -5,6 +5,7 @@
 
 #include "base/json_text.h"
 #include "base/utf8.h"
+#include "transcode/text_place.h"
 
 static void append_path(struct gw_buf *b, const struct gw_json_place *place)
 {
@@ -24,22 +25,6 @@ static void append_path(struct gw_buf *b, const struct gw_json_place *place)
     }
 }
 
-static void count_lines(const struct gw_json_reader *r, const char *at, size_t *ret_line,
-                        size_t *ret_column)
-{
-    size_t line = 1, column = 1;
-    for (const char *p = r->text; p < at; p++) {
-        if (*p == '\n') {
-            line++;
-            column = 1;
-        } else if ((*p & 0xc0) != 0x80) {
-            column++;
-        }
-    }
-    *ret_line = line;
-    *ret_column = column;
-}
-
 int gw_json_fail(struct gw_json_reader *r, const char *at, const char *format, ...)
 {
     if (r->error == NULL)
@@ -52,11 +37,11 @@ int gw_json_fail(struct gw_json_reader *r, const char *at, const char *format, .
     struct gw_buf path = GW_BUF_HEAP;
     append_path(&path, r->place);
     struct gw_slice shown = gw_phrase_cut_path(gw_buf_slice(&path));
-    size_t line, column;
-    count_lines(r, at, &line, &column);
+    struct gw_text_place fault =
+        gw_text_place_behind(r->begins, gw_slice(r->text, (size_t)(at - r->text)));
     gw_error_set(r->error, GW_INVALID_ARGUMENT, (size_t)(at - r->text),
                  "%s%.*s%s%s (line %zu, column %zu)", shown.len < path.len ? "..." : "",
-                 GW_SLICE_ARG(shown), shown.len > 0 ? ": " : "", message, line, column);
+                 GW_SLICE_ARG(shown), shown.len > 0 ? ": " : "", message, fault.line, fault.column);
     gw_buf_dispose(&path);
     return -1;
 }

@@ -9,6 +9,7 @@
 #include "transcode/binding.h"
 #include "transcode/number.h"
 #include "transcode/phrase.h"
+#include "transcode/transcode.h"
 
 enum gw_json_place_kind { GW_JSON_IN_FIELD, GW_JSON_IN_ELEMENT, GW_JSON_IN_ENTRY };
 
@@ -22,7 +23,8 @@ struct gw_json_place {
 
 struct gw_json_reader {
     const char *at, *end;
-    const char *text; /* where it begins */
+    const char *text;            /* where it begins */
+    struct gw_text_place begins; /* the same, in a longer text, for error messages */
     struct gw_buf *out;
     gw_pool *pool;
     const struct gw_schema *schema;

@@ -358,7 +358,8 @@ static int finish(struct gw_json_reader *r, int rc, size_t start)
 
 static struct gw_json_reader reader(const struct gw_schema *schema,
                                     const struct gw_json_options *options, struct gw_slice json,
-                                    gw_pool *pool, struct gw_buf *out, struct gw_error *error)
+                                    struct gw_text_place begins, gw_pool *pool, struct gw_buf *out,
+                                    struct gw_error *error)
 {
     const char *text = json.len > 0 ? json.base : "";
     /* Mostly the bytes are fewer than the text. */
@@ -367,6 +368,7 @@ static struct gw_json_reader reader(const struct gw_schema *schema,
         .at = text,
         .end = text + json.len,
         .text = text,
+        .begins = begins,
         .out = out,
         .pool = pool,
         .schema = schema,
@@ -377,11 +379,11 @@ static struct gw_json_reader reader(const struct gw_schema *schema,
 
 int gw_json_to_wire_under(const struct gw_schema *schema, const struct gw_message_type *type,
                           const struct gw_json_options *options, struct gw_slice prefix,
-                          struct gw_slice json, gw_pool *pool, struct gw_buf *out,
-                          struct gw_error *error)
+                          struct gw_slice json, struct gw_text_place begins, gw_pool *pool,
+                          struct gw_buf *out, struct gw_error *error)
 {
     size_t start = out->len;
-    struct gw_json_reader r = reader(schema, options, json, pool, out, error);
+    struct gw_json_reader r = reader(schema, options, json, begins, pool, out, error);
     struct gw_json_place place = {.kind = GW_JSON_IN_FIELD, .name = prefix};
     r.place = &place;
     return finish(&r, gw_json_read_message(&r, type), start);
@@ -391,15 +393,17 @@ int gw_json_to_wire(const struct gw_schema *schema, const struct gw_message_type
                     const struct gw_json_options *options, struct gw_slice json, gw_pool *pool,
                     struct gw_buf *out, struct gw_error *error)
 {
-    return gw_json_to_wire_under(schema, type, options, GW_SLICE(""), json, pool, out, error);
+    return gw_json_to_wire_under(schema, type, options, GW_SLICE(""), json,
+                                 (struct gw_text_place){0}, pool, out, error);
 }
 
 int gw_json_field_to_wire(const struct gw_schema *schema, const struct gw_field *field,
                           const struct gw_json_options *options, struct gw_slice json,
-                          gw_pool *pool, struct gw_buf *out, struct gw_error *error)
+                          struct gw_text_place begins, gw_pool *pool, struct gw_buf *out,
+                          struct gw_error *error)
 {
     size_t start = out->len;
-    struct gw_json_reader r = reader(schema, options, json, pool, out, error);
+    struct gw_json_reader r = reader(schema, options, json, begins, pool, out, error);
     struct gw_json_place place = {.kind = GW_JSON_IN_FIELD, .name = field->json_name};
     r.place = &place;
     if (gw_json_peek(&r) == 'n' && !reads_null(field) && gw_json_take_word(&r, GW_SLICE("null")))

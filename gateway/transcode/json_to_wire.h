@@ -14,14 +14,15 @@
  * "order.user"; empty for the request itself), with which the paths in error messages begin. */
 int gw_json_to_wire_under(const struct gw_schema *schema, const struct gw_message_type *type,
                           const struct gw_json_options *options, struct gw_slice prefix,
-                          struct gw_slice json, gw_pool *pool, struct gw_buf *out,
-                          struct gw_error *error);
+                          struct gw_slice json, struct gw_text_place begins, gw_pool *pool,
+                          struct gw_buf *out, struct gw_error *error);
 
 /* Reads `json`, one JSON value, into `field` (`body: "field"`): appends its key and value, or
  * several of them, or nothing where the value is null, an empty array or a default without
  * presence. Paths in error messages begin with the field's JSON name. */
 int gw_json_field_to_wire(const struct gw_schema *schema, const struct gw_field *field,
                           const struct gw_json_options *options, struct gw_slice json,
-                          gw_pool *pool, struct gw_buf *out, struct gw_error *error);
+                          struct gw_text_place begins, gw_pool *pool, struct gw_buf *out,
+                          struct gw_error *error);
 
 #endif

@@ -8,9 +8,10 @@
 
 #define FAIL(error, ...) gw_error_set(error, GW_INVALID_ARGUMENT, GW_NO_POSITION, __VA_ARGS__)
 
-static int body_to_wire(const struct gw_binding *b, struct gw_slice body, gw_pool *pool,
-                        struct gw_buf *out, struct gw_error *error)
+static int body_to_wire(const struct gw_binding *b, const struct gw_transcode_request *request,
+                        gw_pool *pool, struct gw_buf *out, struct gw_error *error)
 {
+    struct gw_slice body = request->body;
     if (body.len == 0)
         return 0;
     switch (b->body_kind) {
@@ -18,11 +19,13 @@ static int body_to_wire(const struct gw_binding *b, struct gw_slice body, gw_poo
         return FAIL(error, "%.*s %.*s takes no request body", GW_SLICE_ARG(b->http_method),
                     GW_SLICE_ARG(b->template.text));
     case GW_BODY_FIELD:
-        return gw_json_field_to_wire(b->schema, b->body_field, &b->json, body, pool, out, error);
+        return gw_json_field_to_wire(b->schema, b->body_field, &b->json, body, request->body_place,
+                                     pool, out, error);
     case GW_BODY_MESSAGE:
         break;
     }
-    return gw_json_to_wire(b->schema, b->method->input, &b->json, body, pool, out, error);
+    return gw_json_to_wire_under(b->schema, b->method->input, &b->json, GW_SLICE(""), body,
+                                 request->body_place, pool, out, error);
 }
 
 /* gen-delims and sub-delims of RFC 3986. */
@@ -149,7 +152,7 @@ int gw_transcode_request(const struct gw_binding *binding,
 {
     size_t start = out->len;
     /* Path and query behind the body: of a field given twice, the last counts. */
-    if (body_to_wire(binding, request->body, pool, out, error) != 0 ||
+    if (body_to_wire(binding, request, pool, out, error) != 0 ||
         path_and_query_to_wire(binding, request, pool, out, error) != 0) {
         out->len = start;
         return -1;

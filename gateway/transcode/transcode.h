@@ -7,10 +7,16 @@
 #include "base/buf.h"
 #include "transcode/binding.h"
 
+/* A place in a text, from 1 on; zero: at its beginning. Columns are code points. */
+struct gw_text_place {
+    size_t line, column;
+};
+
 struct gw_transcode_request {
     const struct gw_slice *captures; /* as binding->template.variables; raw */
     struct gw_slice query;           /* raw, without '?' */
     struct gw_slice body;            /* JSON text */
+    struct gw_text_place body_place; /* where the body begins in a longer text, for errors */
 };
 
 /* Appends the request message's wire bytes to `out`. -1 with an error that names the field and the

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/recycle.h"
 #include "upstream/internal.h"
 
 struct call {
@@ -61,7 +62,7 @@ static void free_call(struct call *call)
     gw_task_cancel(loop_of(call), &call->fail);
     if (call->tried != &call->tried_small)
         free(call->tried);
-    free(call);
+    gw_recycler_free(gw_loop_recycler(loop_of(call)), call);
 }
 
 static void end_call(struct call *call, const struct gw_call_result *result)
@@ -321,8 +322,8 @@ struct gw_call *gw_upstream_call(struct gw_upstreams *upstreams, size_t upstream
                                  const struct gw_call_params *params, uint64_t timeout_ms,
                                  struct gw_call_report *report)
 {
-    struct call *call = gw_alloc(sizeof(*call));
-    call->super.ops = &call_ops;
+    struct call *call = gw_recycler_alloc(gw_loop_recycler(upstreams->loop), sizeof(*call));
+    *call = (struct call){.super.ops = &call_ops};
     call->upstream = &upstreams->upstreams[upstream];
     call->params = *params;
     const struct gw_config_upstream *config = call->upstream->shared->config;

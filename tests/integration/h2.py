@@ -67,7 +67,7 @@ class Answer:
     """What has come on a stream."""
 
     def __init__(self):
-        self.status, self.body, self.ended, self.reset = None, b"", False, None
+        self.status, self.body, self.ended, self.reset = None, bytearray(), False, None
         self.data_frames = 0
 
     def is_over(self):

@@ -654,7 +654,7 @@ class Context:
         self.folder = tempfile.mkdtemp(prefix="sluice-test-")
         self._started, self._channels = [], []
         with open(self.sluice, "rb") as file:
-            # AddressSanitizer keeps 256 MiB of what was freed; ThreadSanitizer has a shadow of everything.
+            # AddressSanitizer keeps 256 MiB of what was freed; ThreadSanitizer shadows what is in use.
             self.memory_slack = 300 << 20 if re.search(b"__[at]san_init", file.read()) else 0
 
     def write(self, name, content):

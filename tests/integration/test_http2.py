@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 
+import feed
 import h2
 import harness
 from gateway_config import USER, Recorder, user_answer, user_backend, user_gateway
@@ -383,3 +384,66 @@ def test_idle_connections_cost_little(t):
         client.socket.close()
     limit = 40_000 if "asan" not in t.build else 400_000
     expect_within(each, 0, limit, "bytes for an idle connection")
+
+
+def test_a_stream_goes_out_message_by_message(t):
+    gate = threading.Event()
+
+    def two(request, _):
+        yield feed.item(t, number=1)
+        gate.wait(10)
+        yield feed.item(t, number=2)
+
+    gateway = feed.gateway(t, feed.backend(t, Watch=two))
+    with h2.Client(gateway.port) as client:
+        stream = client.request("/v1/feeds/news")
+        client.wait("the first message", lambda: client.answers[stream].body)
+        expect_equal(client.answers[stream].body, b'{"number":"1"}\n')
+        gate.set()
+        answer = client.answer(stream)
+        expect_equal((answer.status, answer.body), (200, b'{"number":"1"}\n{"number":"2"}\n'))
+
+
+def test_a_slow_reader_holds_the_backend_back(t):
+    server = feed.FeedServer(t)
+    gateway = feed.gateway(t, server)
+    with h2.Client(gateway.port) as client:
+        client.answer(client.request("/v1/feeds/a?size=1000&count=20000"))
+    before = feed.resident_bytes(gateway.pid)
+    with h2.Client(gateway.port, window=False) as client:
+        stream = client.request("/v1/feeds/a?size=1000")
+        sent = -1
+        while sent != (sent := server.counters().sent):
+            client.read_some(0.3)
+        expect(sent - 20000 < 3000, f"the backend has sent {sent - 20000} of endless items of 1 KB")
+        expect_equal(len(client.answers[stream].body), 65535, "bytes within the window")
+        other = client.request("/nowhere", "HEAD")  # needs no window
+        expect_equal(client.answer(other).status, 404, "an answer beside")
+        client.grant(1 << 20, 0)
+        client.grant(1 << 20, stream)
+        harness.wait_for("more to come", lambda: server.counters().sent > sent)
+        growth = feed.resident_bytes(gateway.pid) - before
+        expect(growth < 1 << 20, f"the gateway grew by {growth} bytes for one reader")
+        client.send(h2.RST_STREAM, 0, stream, h2.CANCEL.to_bytes(4, "big"))
+        harness.wait_for("the cancel", lambda: server.counters().open == 0)
+
+
+def test_a_stream_that_stands_still_is_reset_alone(t):
+    server = feed.FeedServer(t)
+    gateway = feed.gateway(t, server, limits="stream_idle_timeout: 1s")
+    with h2.Client(gateway.port, window=False) as client:
+        stream = client.request("/v1/feeds/a?size=1000")
+        client.wait("the reset", lambda: client.answers[stream].reset is not None)
+        expect_equal(client.answers[stream].reset, h2.CANCEL)
+        harness.wait_for("the cancel", lambda: server.counters().open == 0)
+        expect_equal(client.answer(client.request("/nowhere", "HEAD")).status, 404, "afterwards")
+
+
+def test_a_hundred_streams_on_one_connection(t):
+    server = feed.FeedServer(t)
+    gateway = feed.gateway(t, server)
+    with h2.Client(gateway.port) as client:
+        streams = [client.request(f"/v1/feeds/{i}?size=100&count=200") for i in range(100)]
+        for stream in streams:
+            answer = client.answer(stream)
+            expect_equal((answer.status, answer.body.count(b"\n")), (200, 200))

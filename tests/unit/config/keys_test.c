@@ -53,6 +53,13 @@ static void absent_keys_have_their_defaults(void **state)
     assert_int_equal(c->limits.request_timeout_ms, 30000);
     assert_int_equal(c->limits.handshake_timeout_ms, 10000);
     assert_int_equal(c->listeners[0].tls.certificate_count, 0);
+    assert_int_equal(c->limits.header_timeout_ms, 10000);
+    assert_int_equal(c->limits.idle_timeout_ms, 180000);
+    assert_int_equal(c->limits.body_timeout_ms, 30000);
+    assert_int_equal(c->limits.write_timeout_ms, 60000);
+    assert_int_equal(c->limits.concurrent_streams, 128);
+    assert_int_equal(c->limits.early_resets, 200);
+    assert_int_equal(c->limits.control_frames, 1000);
     assert_int_equal(c->upstream_count, 1);
     const struct gw_config_upstream *up = &c->upstreams[0];
     assert_string_equal(up->strategy.text, "round_robin");
@@ -102,7 +109,9 @@ static void every_key_is_read(void **state)
         "admin: {address: 127.0.0.1:9090}\n"
         "workers: 3\n"
         "limits: {request_body: 64KiB, header_count: 50, header_bytes: 8KiB, connections: 7,\n"
-        "         request_timeout: 1m}\n" SCHEMA "upstreams:\n"
+        "         request_timeout: 1m, header_timeout: 1s, idle_timeout: 2m, body_timeout: 3s,"
+        "         write_timeout: 4s, concurrent_streams: 5, early_resets: 6,"
+        "         control_frames: 70}\n" SCHEMA "upstreams:\n"
         "  - name: up\n"
         "    strategy: weighted\n"
         "    endpoints: [{address: '[::1]:8001', weight: 3}, {address: 10.0.0.1:8002}]\n"
@@ -132,6 +141,13 @@ static void every_key_is_read(void **state)
     assert_int_equal(c->limits.header_bytes, 8192);
     assert_int_equal(c->limits.connections, 7);
     assert_int_equal(c->limits.request_timeout_ms, 60000);
+    assert_int_equal(c->limits.header_timeout_ms, 1000);
+    assert_int_equal(c->limits.idle_timeout_ms, 120000);
+    assert_int_equal(c->limits.body_timeout_ms, 3000);
+    assert_int_equal(c->limits.write_timeout_ms, 4000);
+    assert_int_equal(c->limits.concurrent_streams, 5);
+    assert_int_equal(c->limits.early_resets, 6);
+    assert_int_equal(c->limits.control_frames, 70);
     const struct gw_config_upstream *up = &c->upstreams[0];
     assert_string_equal(up->name.text, "up");
     assert_string_equal(up->strategy.text, "weighted");

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "frontend/http1_head.h"
 
@@ -85,6 +87,26 @@ static void unsound_heads_are_refused_with_the_reason(void **state)
     }
 }
 
+static void control_characters_are_seen_at_every_place(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < 20; at++) {
+        for (int byte = 1; byte < 256; byte++) {
+            char text[21] = "/bcdefghijklmnopqrst", head[80];
+            text[at] = (char)byte;
+            struct gw_request_fault fault;
+            snprintf(head, sizeof(head), "GET / HTTP/1.1\r\nHost: a\r\nX: %s\r\n\r\n", text);
+            bool is_sound = check(head, &fault) == GW_HTTP1_SOUND;
+            assert_int_equal(is_sound, byte == '\t' || (byte >= ' ' && byte != 0x7f));
+            if (at == 0)
+                continue; /* the target begins with a slash */
+            snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", text);
+            is_sound = check(head, &fault) == GW_HTTP1_SOUND;
+            assert_int_equal(is_sound, byte > ' ' && byte != 0x7f);
+        }
+    }
+}
+
 static void a_head_may_come_byte_by_byte(void **state)
 {
     (void)state;
@@ -121,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sound_heads_pass),
         cmocka_unit_test(unsound_heads_are_refused_with_the_reason),
+        cmocka_unit_test(control_characters_are_seen_at_every_place),
         cmocka_unit_test(a_head_may_come_byte_by_byte),
         cmocka_unit_test(a_head_over_the_limit_is_refused_before_it_ends),
     };

@@ -12,7 +12,8 @@ static int setup(void **state)
 {
     (void)state;
     library = load("routes:\n"
-                   "  - {annotations: library.v1.Library, upstream: archive}\n");
+                   "  - {annotations: library.v1.Library, upstream: archive}\n"
+                   "  - {annotations: library.v1.Depot, upstream: library}\n");
     if (library.snapshot == NULL)
         fail_msg("%s", library.errors);
     return 0;
@@ -52,6 +53,28 @@ static void a_request_is_shown_with_its_message(void **state)
                      "{\"text\":\"a?b\",\"pageSize\":2}}\n");
 }
 
+static void a_stream_of_requests_is_shown_with_its_messages(void **state)
+{
+    (void)state;
+#define IMPORT                                                                                     \
+    "{\"route\": \"POST /v1/depots/{shelf}/books\", \"grpc\": \"library.v1.Depot/Import\""
+    assert_explained("POST /v1/depots/a/books", "", "[{\"id\":\"1\"}, {}]", 0,
+                     IMPORT ", \"upstream\": \"library\", \"messages\": "
+                            "[{\"book\":{\"id\":\"1\"},\"shelf\":\"a\"}, "
+                            "{\"book\":{},\"shelf\":\"a\"}]}\n");
+    assert_explained("POST /v1/depots/a/books", "", "", 0,
+                     IMPORT ", \"upstream\": \"library\", \"messages\": []}\n");
+    assert_explained("POST /v1/depots/a/books", "", "[{}, 5]", 1,
+                     IMPORT
+                     ", \"status\": 400, \"error\": {\"code\":3,\"message\":\"message 2: "
+                     "book: expected an object, found 5 (line 1, column 6)\",\"details\":[]}}\n");
+    assert_explained("POST /v1/depots/a/books", "", "[{}", 1,
+                     IMPORT
+                     ", \"status\": 400, \"error\": {\"code\":3,\"message\":\"expected ',' "
+                     "or ']', found the end of the text (line 1, column 4)\",\"details\":[]}}\n");
+#undef IMPORT
+}
+
 static void a_refusal_is_shown_as_the_client_gets_it(void **state)
 {
     (void)state;
@@ -89,6 +112,7 @@ int main(int argc, char **argv)
     build_root = argv[1];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_shown_with_its_message),
+        cmocka_unit_test(a_stream_of_requests_is_shown_with_its_messages),
         cmocka_unit_test(a_refusal_is_shown_as_the_client_gets_it),
         cmocka_unit_test(what_is_no_request_is_an_error),
     };

@@ -797,23 +797,24 @@ static void a_prefix_begins_the_paths(void **state)
     struct gw_error error;
     struct gw_buf out = gw_buf_in_pool(&pool);
     assert_int_equal(gw_json_to_wire_under(schema, message("user.v1.User"), &options,
-                                           GW_SLICE("user"), GW_SLICE("{\"age\":\"ten\"}"), &pool,
-                                           &out, &error),
+                                           GW_SLICE("user"), GW_SLICE("{\"age\":\"ten\"}"),
+                                           (struct gw_text_place){0}, &pool, &out, &error),
                      -1);
     assert_string_equal(error.message,
                         "user.age: expected an integer, found \"ten\" (line 1, column 8)");
     assert_int_equal(gw_json_to_wire_under(schema, message("user.v1.User"), &options,
-                                           GW_SLICE("user"), GW_SLICE("5"), &pool, &out, &error),
+                                           GW_SLICE("user"), GW_SLICE("5"),
+                                           (struct gw_text_place){3, 8}, &pool, &out, &error),
                      -1);
-    assert_string_equal(error.message, "user: expected an object, found 5 (line 1, column 1)");
+    assert_string_equal(error.message, "user: expected an object, found 5 (line 3, column 8)");
 }
 
 static const char *one_field(const char *of, const char *name, const char *json)
 {
     struct gw_error error;
     struct gw_buf out = gw_buf_in_pool(&pool);
-    int rc = gw_json_field_to_wire(schema, field(of, name), &options, gw_slice_str(json), &pool,
-                                   &out, &error);
+    int rc = gw_json_field_to_wire(schema, field(of, name), &options, gw_slice_str(json),
+                                   (struct gw_text_place){0}, &pool, &out, &error);
     if (rc == 0)
         return hex(gw_buf_slice(&out));
     return gw_pool_dup(&pool, gw_slice_str(error.message)).base;

@@ -1,0 +1,31 @@
+/* Memory for what comes and goes with every call: blocks that are given back are kept by size, up
+ * to a bound, and given out again. Worker-local.
+ *
+ * With a sanitizer every block is malloc's own (recycle_none.c), so that a use after free is seen.
+ */
+#ifndef GW_BASE_RECYCLE_H
+#define GW_BASE_RECYCLE_H
+
+#include <stddef.h>
+
+#define GW_RECYCLE_STEP 64
+#define GW_RECYCLE_CLASSES 16
+/* Of each size; blocks above the largest are not kept. */
+#define GW_RECYCLE_KEPT_BYTES ((size_t)64 << 10)
+
+/* Embedded by value; zero-initialised is empty. */
+struct gw_recycler {
+    struct gw_recycled *kept[GW_RECYCLE_CLASSES];
+    size_t kept_bytes[GW_RECYCLE_CLASSES];
+};
+
+/* Not zeroed. Never NULL. */
+void *gw_recycler_alloc(struct gw_recycler *recycler, size_t bytes);
+/* As realloc. */
+void *gw_recycler_realloc(struct gw_recycler *recycler, void *old, size_t bytes);
+/* Takes what alloc or realloc of the same recycler gave. NULL is allowed. */
+void gw_recycler_free(struct gw_recycler *recycler, void *block);
+/* Gives what is kept back to malloc. No block may be out. */
+void gw_recycler_dispose(struct gw_recycler *recycler);
+
+#endif
