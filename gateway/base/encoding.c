@@ -103,7 +103,7 @@ void gw_hex_encode(char *out, const uint8_t *bytes, size_t count)
     }
 }
 
-static int hex_value(char c)
+int gw_hex_value(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -119,11 +119,12 @@ int gw_hex_decode(uint8_t *out, size_t count, struct gw_slice text)
     if (text.len != 2 * count)
         return -1;
     for (size_t i = 0; i < text.len; i++) {
-        if (hex_value(text.base[i]) < 0)
+        if (gw_hex_value(text.base[i]) < 0)
             return -1;
     }
     for (size_t i = 0; i < count; i++)
-        out[i] = (uint8_t)(hex_value(text.base[2 * i]) << 4 | hex_value(text.base[2 * i + 1]));
+        out[i] =
+            (uint8_t)(gw_hex_value(text.base[2 * i]) << 4 | gw_hex_value(text.base[2 * i + 1]));
     return 0;
 }
 
@@ -131,7 +132,7 @@ int gw_percent_byte(struct gw_slice text, size_t at)
 {
     if (text.len - at < 3)
         return -1;
-    int high = hex_value(text.base[at + 1]), low = hex_value(text.base[at + 2]);
+    int high = gw_hex_value(text.base[at + 1]), low = gw_hex_value(text.base[at + 2]);
     return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 

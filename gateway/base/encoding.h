@@ -14,6 +14,8 @@ void gw_base64_encode(struct gw_buf *out, struct gw_slice bytes);
 int gw_base64_decode(struct gw_buf *out, struct gw_slice text);
 
 /* Lower-case digits, 2 for each byte, not terminated. */
+/* Of one digit; -1 where it is none. */
+int gw_hex_value(char c);
 void gw_hex_encode(char *out, const uint8_t *bytes, size_t count);
 /* Exactly 2 * count digits of either case; -1 otherwise. */
 int gw_hex_decode(uint8_t *out, size_t count, struct gw_slice text);

@@ -99,9 +99,13 @@ struct gw_config_route {
     struct gw_string grpc;  /* "user.v1.UserService/GetUser" */
     struct gw_string body;  /* "*" or a field */
     struct gw_string response_body;
-    /* ... or annotations: every google.api.http rule of that service. */
+    /* ... or annotations: every google.api.http rule of that service ... */
     struct gw_string annotations;
-    struct gw_string upstream;  /* always */
+    /* ... or service: every method of it by its name, POST /SERVICE/METHOD ... */
+    struct gw_string service;
+    /* ... or match and files: what is in that folder. */
+    struct gw_string files;
+    struct gw_string upstream;  /* always, but with files */
     uint64_t timeout_ms;        /* 0: the upstream's */
     struct gw_config_json json; /* the global block with the route's own keys over it */
 };

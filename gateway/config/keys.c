@@ -178,32 +178,69 @@ static void begin_route(struct gw_reader *r, void *base)
     ((struct gw_config_route *)base)->json = r->config->json;
 }
 
-/* Either annotations, or match and grpc. */
+/* What a route leads to. */
+static const struct route_kind {
+    const char *name; /* of the key that makes a route one of this kind */
+    bool has_match, has_rule, has_upstream;
+} route_kinds[] = {
+    {"annotations", .has_upstream = true},
+    {"service", .has_upstream = true},
+    {"files", .has_match = true},
+    {"grpc", .has_match = true, .has_rule = true, .has_upstream = true},
+};
+
+static const struct route_kind *kind_of_route(const struct gw_yaml_node *mapping)
+{
+    for (size_t i = 0; i < COUNT(route_kinds); i++) {
+        if (gw_yaml_get(mapping, gw_slice_str(route_kinds[i].name)) != NULL)
+            return &route_kinds[i];
+    }
+    return NULL;
+}
+
+static void check_absent(struct gw_reader *r, const struct gw_yaml_node *mapping,
+                         const struct route_kind *kind, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct gw_yaml_node *value = gw_yaml_get(mapping, gw_slice_str(names[i]));
+        if (value != NULL && strcmp(names[i], kind->name) != 0)
+            gw_diagnostics_add(r->errors, value->place,
+                               "`%s` beside `%s`, expected one or the other", names[i], kind->name);
+    }
+}
+
+static void check_present(struct gw_reader *r, const struct gw_yaml_node *mapping, const char *name)
+{
+    if (gw_yaml_get(mapping, gw_slice_str(name)) == NULL)
+        gw_diagnostics_add(r->errors, mapping->place, "`%s` is missing in a route", name);
+}
+
 static void check_binding(struct gw_reader *r, const struct gw_yaml_node *mapping)
 {
-    static const char *const needed[] = {"match", "grpc"};
-    static const char *const explicit[] = {"match", "grpc", "body", "response_body"};
-    if (gw_yaml_get(mapping, GW_SLICE("annotations")) == NULL) {
-        size_t found = 0;
-        for (size_t i = 0; i < COUNT(needed); i++)
-            found += gw_yaml_get(mapping, gw_slice_str(needed[i])) != NULL;
-        for (size_t i = 0; found == 1 && i < COUNT(needed); i++) {
-            if (gw_yaml_get(mapping, gw_slice_str(needed[i])) == NULL)
-                gw_diagnostics_add(r->errors, mapping->place, "`%s` is missing in a route",
-                                   needed[i]);
-        }
-        if (found == 0)
-            gw_diagnostics_add(r->errors, mapping->place,
-                               "a route without a binding, expected `match` and `grpc`, or "
-                               "`annotations`");
+    static const char *const match[] = {"match"};
+    static const char *const kinds[] = {"service", "files", "grpc"};
+    static const char *const rule[] = {"body", "response_body"};
+    static const char *const call[] = {"upstream", "timeout", "json"};
+    const struct route_kind *kind = kind_of_route(mapping);
+    if (kind == NULL) {
+        gw_diagnostics_add(r->errors, mapping->place,
+                           gw_yaml_get(mapping, GW_SLICE("match")) == NULL
+                               ? "a route without a binding, expected `match` and `grpc`, `match` "
+                                 "and `files`, `annotations` or `service`"
+                               : "`grpc` is missing in a route");
         return;
     }
-    for (size_t i = 0; i < COUNT(explicit); i++) {
-        const struct gw_yaml_node *value = gw_yaml_get(mapping, gw_slice_str(explicit[i]));
-        if (value != NULL)
-            gw_diagnostics_add(r->errors, value->place,
-                               "`%s` beside `annotations`, expected one or the other", explicit[i]);
-    }
+    if (kind->has_match)
+        check_present(r, mapping, "match");
+    else
+        check_absent(r, mapping, kind, match, COUNT(match));
+    check_absent(r, mapping, kind, kinds, COUNT(kinds));
+    if (!kind->has_rule)
+        check_absent(r, mapping, kind, rule, COUNT(rule));
+    if (kind->has_upstream)
+        check_present(r, mapping, "upstream");
+    else
+        check_absent(r, mapping, kind, call, COUNT(call));
 }
 
 static void check_upstream_name(struct gw_reader *r, const struct gw_string *name)
@@ -249,8 +286,11 @@ static void check_config(struct gw_reader *r, const struct gw_yaml_node *mapping
             break;
         }
     }
-    if (config->route_count > 0 && gw_yaml_get(mapping, GW_SLICE("schema")) == NULL)
-        gw_diagnostics_add(r->errors, config->routes[0].place,
+    size_t i = 0;
+    while (i < config->route_count && config->routes[i].files.text != NULL)
+        i++;
+    if (i < config->route_count && gw_yaml_get(mapping, GW_SLICE("schema")) == NULL)
+        gw_diagnostics_add(r->errors, config->routes[i].place,
                            "routes without `schema`, expected its `descriptor_sets` to define "
                            "their methods");
 }
@@ -386,13 +426,13 @@ static const struct gw_key route_keys[] = {
     {"body", gw_read_string, AT(body)},
     {"response_body", gw_read_string, AT(response_body)},
     {"annotations", gw_read_string, AT(annotations), .form = &service_form},
-    {"upstream", gw_read_string, AT(upstream), .required = true},
+    {"service", gw_read_string, AT(service), .form = &service_form},
+    {"files", gw_read_path, AT(files)},
+    {"upstream", gw_read_string, AT(upstream)},
     {"timeout", gw_read_duration, AT(timeout_ms), .min = 1, .max = 24 * HOUR},
     {"json", gw_read_block, AT(json), .block = &json_block},
     {"retry"},
     {"hooks"},
-    {"service"},
-    {"files"},
     {"cors"},
 };
 #undef AT

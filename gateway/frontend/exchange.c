@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "frontend/exchange_internal.h"
+#include "frontend/files.h"
 #include "frontend/request_stream.h"
 #include "frontend/stream.h"
 #include "frontend/streaming.h"
@@ -147,6 +148,8 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->stream = NULL;
     x->request_stream = NULL;
     x->watching = false;
+    x->is_file = false;
+    x->sent_bytes = 0;
     x->answered_ms = 0;
     gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
                             gw_slice(x->connection->remote, x->connection->remote_length),
@@ -208,8 +211,9 @@ void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
     static const struct gw_json_options plain;
     x->json.len = 0;
     gw_status_to_json(gw_snapshot_schema(snapshot), code, message, details,
-                      x->route != NULL ? &x->route->binding->json : &plain, &x->req->pool,
-                      &x->json);
+                      x->route != NULL && x->route->binding != NULL ? &x->route->binding->json
+                                                                    : &plain,
+                      &x->req->pool, &x->json);
     answer(x, http_status);
 }
 
@@ -444,7 +448,9 @@ static void serve(struct gw_exchange *x, const struct gw_route_match *match)
     }
     const struct gw_method *method = x->route->method;
     struct gw_translate_request request = request_of(x);
-    if (method->client_streaming || method->server_streaming)
+    if (method == NULL)
+        gw_files_serve(x);
+    else if (method->client_streaming || method->server_streaming)
         gw_streaming_serve(x, match, &request);
     else
         serve_unary(x, match, &request);
@@ -546,6 +552,17 @@ void gw_exchange_register(h2o_hostconf_t *host)
 
 /* --- the sweep --- */
 
+/* A file may take as long as the client goes on taking it. */
+static uint64_t limit_of(struct gw_exchange *x, uint64_t limit_ms, uint64_t now_ms)
+{
+    if (!x->is_file)
+        return limit_ms;
+    if (x->req->bytes_sent != x->sent_bytes)
+        x->answered_ms = now_ms;
+    x->sent_bytes = x->req->bytes_sent;
+    return x->worker->frontend->config->limits.stream_idle_timeout_ms;
+}
+
 static int sweep_request(h2o_req_t *req, void *arg)
 {
     uint64_t limit_ms = *(uint64_t *)arg;
@@ -553,9 +570,11 @@ static int sweep_request(h2o_req_t *req, void *arg)
     struct gw_exchange *x = gw_connection_of(req->conn)->http1.exchange;
     if (x == NULL)
         return 0;
+    uint64_t now_ms = gw_loop_now_ms(x->worker->loop);
+    limit_ms = limit_of(x, limit_ms, now_ms);
     if (x->answered_ms == 0 && has_left(sock))
         abandon(x);
-    else if (x->answered_ms != 0 && gw_loop_now_ms(x->worker->loop) - x->answered_ms > limit_ms)
+    else if (x->answered_ms != 0 && now_ms - x->answered_ms > limit_ms)
         shutdown(h2o_socket_get_fd(sock), SHUT_RDWR);
     return 0;
 }

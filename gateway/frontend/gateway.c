@@ -14,6 +14,7 @@
 #include "frontend/admin.h"
 #include "frontend/certificates.h"
 #include "frontend/exchange.h"
+#include "frontend/files.h"
 #include "frontend/internal.h"
 #include "frontend/listener.h"
 #include "frontend/request_headers.h"
@@ -125,6 +126,7 @@ static void configure_h2o(struct gw_frontend *frontend)
     /* libh2o's HTTP/2 server is never used; its shutdown would leave a timer behind. */
     h2o->http1.upgrade_to_http2 = 0;
     h2o->http2.callbacks.request_shutdown = NULL;
+    frontend->files = gw_files_create(h2o, frontend->snapshot);
     gw_exchange_register(
         h2o_config_register_host(h2o, h2o_iovec_init(H2O_STRLIT("default")), 65535));
 }
@@ -178,6 +180,7 @@ static void close_frontend(struct gw_frontend *frontend)
     gw_http_metrics_destroy(frontend->http_metrics);
     gw_metrics_destroy(frontend->metrics);
     gw_strmap_dispose(&frontend->header_kinds);
+    gw_files_destroy(frontend->files);
     h2o_config_dispose(&frontend->h2o);
     free(frontend->workers);
 }

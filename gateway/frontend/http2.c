@@ -1,37 +1,14 @@
 #include "frontend/http2.h"
 
-#include <endian.h>
-#include <linux/tcp.h>
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "frontend/connection.h"
-#include "frontend/http2_stream.h"
-#include "grpc/h2_memory.h"
-
-#define STREAM_WINDOW_BYTES (256 << 10)
-#define CONNECTION_WINDOW_BYTES (1 << 20)
-
-#define FRAME_HEAD_BYTES 9
-
-/* How long a client may keep its side open after ours is closed, and take to answer the PING behind
- * the first GOAWAY. */
-#define LINGER_MS 1000
-#define LAST_CALL_MS 1000
-
-/* Rapid reset (CVE-2023-44487) and its like (CVE-2025-8671) have work done for requests that are
- * gone. One that has lasted this long has had its share of concurrent_streams. */
-#define EARLY_MS 1000
-
-/* What a frame that brings something gives back of the budget of those that bring nothing. */
-#define PROGRESS_CONTROL_FRAMES 4
+#include "frontend/http2_session.h"
 
 struct gw_http2 {
     struct gw_worker *worker;
-    nghttp2_session_callbacks *callbacks;
-    nghttp2_option *options;
+    struct gw_http2_shared shared;
     h2o_linklist_t sessions;
 };
 
@@ -44,528 +21,30 @@ enum gw_http2_preface gw_http2_preface_check(struct gw_slice bytes)
                                                 : GW_HTTP2_PREFACE_ABSENT;
 }
 
-static struct gw_http2_stream *stream_of(struct gw_http2_session *s, int32_t id)
-{
-    return id != 0 ? nghttp2_session_get_stream_user_data(s->nghttp2, id) : NULL;
-}
-
-/* --- the end --- */
-
-static void end_session(struct gw_http2_session *s)
-{
-    if (s->nghttp2 == NULL)
-        return;
-    while (!h2o_linklist_is_empty(&s->streams))
-        gw_http2_stream_destroy(
-            H2O_STRUCT_FROM_MEMBER(struct gw_http2_stream, link, s->streams.next));
-    gw_task_cancel(s->worker->loop, &s->flush);
-    nghttp2_session_del(s->nghttp2);
-    s->nghttp2 = NULL;
-}
-
-/* Not from within nghttp2. */
-static void destroy(struct gw_http2_session *s)
-{
-    end_session(s);
-    h2o_linklist_unlink(&s->link);
-    h2o_socket_close(s->sock);
-    gw_h2_output_dispose(&s->output);
-    free(s);
-}
-
-/* Closing with input unread would have the kernel discard what the client has not yet read of our
- * output: close one direction, and wait for the client's end. */
-static void linger(struct gw_http2_session *s)
-{
-    end_session(s);
-    s->linger_since_ms = gw_http2_now_ms(s);
-    if (s->sock->ssl != NULL)
-        gw_tls_handshake_close_output(&gw_connection_of(&s->super)->tls.handshake);
-    shutdown(h2o_socket_get_fd(s->sock), SHUT_WR);
-}
-
-void gw_http2_count_limit(struct gw_http2_session *s, enum gw_limit limit)
-{
-    gw_http_metrics_count_limit(s->worker->frontend->http_metrics, s->worker->shard, limit);
-}
-
-void gw_http2_over_limit(struct gw_http2_session *s, enum gw_limit limit, uint32_t error_code)
-{
-    if (s->ending)
-        return;
-    s->ending = true;
-    gw_http2_count_limit(s, limit);
-    nghttp2_session_terminate_session(s->nghttp2, error_code);
-    gw_http2_flush_later(s);
-}
-
-/* --- output --- */
-
-static void on_written(h2o_socket_t *sock, const char *error);
-
-static void write_output(struct gw_http2_session *s)
-{
-    if (s->output.writing)
-        return;
-    if (s->output.bytes.len > 0)
-        s->write_since_ms = gw_http2_now_ms(s);
-    gw_h2_output_write(&s->output, s->sock, on_written);
-}
-
-static void resume_generators(struct gw_http2_session *s)
-{
-    h2o_linklist_t ready;
-    h2o_linklist_init_anchor(&ready);
-    h2o_linklist_insert_list(&ready, &s->writable);
-    while (!h2o_linklist_is_empty(&ready)) {
-        struct gw_http2_stream *stream =
-            H2O_STRUCT_FROM_MEMBER(struct gw_http2_stream, writable, ready.next);
-        h2o_linklist_unlink(&stream->writable);
-        h2o_proceed_response(&stream->req);
-    }
-}
-
-static void flush(struct gw_http2_session *s)
-{
-    if (gw_h2_output_collect(&s->output, s->nghttp2) != 0) {
-        destroy(s);
-        return;
-    }
-    write_output(s);
-    resume_generators(s);
-    if (!s->output.writing && !nghttp2_session_want_read(s->nghttp2) &&
-        !nghttp2_session_want_write(s->nghttp2))
-        linger(s);
-}
-
-static void on_flush(struct gw_task *task)
-{
-    flush(H2O_STRUCT_FROM_MEMBER(struct gw_http2_session, flush, task));
-}
-
-static void on_written(h2o_socket_t *sock, const char *error)
-{
-    struct gw_http2_session *s = sock->data;
-    gw_h2_output_written(&s->output);
-    if (error != NULL) {
-        destroy(s);
-        return;
-    }
-    s->write_since_ms = 0;
-    if (s->nghttp2 != NULL)
-        flush(s);
-}
-
-void gw_http2_flush_later(struct gw_http2_session *s)
-{
-    gw_loop_defer(s->worker->loop, &s->flush);
-}
-
-static int on_send_data(nghttp2_session *nghttp2, nghttp2_frame *frame, const uint8_t *head,
-                        size_t length, nghttp2_data_source *source, void *arg)
-{
-    (void)nghttp2;
-    (void)frame;
-    struct gw_http2_session *s = arg;
-    gw_h2_output_data_frame(&s->output, head, gw_http2_stream_take(source->ptr, length));
-    gw_http2_budget_earn(&s->control_frames, PROGRESS_CONTROL_FRAMES);
-    /* Not copied by nghttp2, data does not end its mem_send, and so would not end our write. */
-    return gw_h2_output_is_full(&s->output) ? NGHTTP2_ERR_PAUSE : 0;
-}
-
-static void on_headers_out(struct gw_h2_output *output, size_t at)
-{
-    struct gw_http2_session *s = H2O_STRUCT_FROM_MEMBER(struct gw_http2_session, output, output);
-    uint32_t id;
-    memcpy(&id, output->bytes.base + at + 5, sizeof(id));
-    struct gw_http2_stream *stream = stream_of(s, (int32_t)be32toh(id));
-    if (stream == NULL || !stream->response.has_literals)
-        return;
-    gw_http2_stream_append_literals(stream);
-    gw_h2_output_lengthen(output, at);
-}
-
-/* --- abuse --- */
-
-static void note_early_reset(struct gw_http2_session *s)
-{
-    if (!gw_http2_budget_spend(&s->early_resets, gw_http2_now_ms(s)))
-        gw_http2_over_limit(s, GW_LIMIT_EARLY_RESETS, NGHTTP2_ENHANCE_YOUR_CALM);
-}
-
-static bool is_early(const struct gw_http2_session *s, const struct gw_http2_stream *stream)
-{
-    return stream != NULL && !stream->response.has_ended &&
-           gw_http2_now_ms(s) - stream->began_ms < EARLY_MS;
-}
-
-/* What we send of ourselves, or without having done any work, is not the client's fault. */
-static bool is_provoked(uint32_t error_code)
-{
-    return error_code != NGHTTP2_NO_ERROR && error_code != NGHTTP2_CANCEL &&
-           error_code != NGHTTP2_INTERNAL_ERROR && error_code != NGHTTP2_REFUSED_STREAM;
-}
-
-static bool brings_something(const nghttp2_frame_hd *head)
-{
-    return head->type == NGHTTP2_HEADERS ||
-           (head->type == NGHTTP2_DATA &&
-            (head->length > 0 || (head->flags & NGHTTP2_FLAG_END_STREAM) != 0));
-}
-
-/* nghttp2 forgets streams that are closed, and passes over frames for them. Such a frame may be
- * late, behind a reset of ours; before the first it is an error (RFC 9113 sections 5.1, 5.1.1
- * and 6.1). */
-static void check_order(struct gw_http2_session *s, const nghttp2_frame_hd *head)
-{
-    int32_t id = head->stream_id;
-    if (head->type == NGHTTP2_PRIORITY && id == 0)
-        nghttp2_session_terminate_session(s->nghttp2, NGHTTP2_PROTOCOL_ERROR);
-    if ((head->type != NGHTTP2_HEADERS && head->type != NGHTTP2_DATA) || s->order.is_broken ||
-        id > s->order.last || nghttp2_session_find_stream(s->nghttp2, id) != NULL)
-        return;
-    if (head->type == NGHTTP2_DATA)
-        nghttp2_submit_rst_stream(s->nghttp2, NGHTTP2_FLAG_NONE, id, NGHTTP2_STREAM_CLOSED);
-    else
-        nghttp2_session_terminate_session(
-            s->nghttp2, id >= s->order.first ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR);
-}
-
-/* Every frame before nghttp2 takes it, those that it will pass over too. */
-static void note_frame(struct gw_http2_session *s, const nghttp2_frame_hd *head)
-{
-    if (head->type == NGHTTP2_HEADERS && s->head_since_ms == 0)
-        s->head_since_ms = gw_http2_now_ms(s);
-    if (brings_something(head))
-        gw_http2_budget_earn(&s->control_frames, PROGRESS_CONTROL_FRAMES);
-    else if (!gw_http2_budget_spend(&s->control_frames, gw_http2_now_ms(s)))
-        gw_http2_over_limit(s, GW_LIMIT_CONTROL_FRAMES, NGHTTP2_ENHANCE_YOUR_CALM);
-    check_order(s, head);
-}
-
-static void note_order(struct gw_http2_session *s, int32_t id)
-{
-    if (s->order.first == 0)
-        s->order.first = id;
-    else if (id != s->order.last + 2)
-        s->order.is_broken = true; /* one between was refused, or never sent */
-    s->order.last = id;
-}
-
-/* A client that has us queue frames and does not take them. */
-static bool queue_is_flooded(const struct gw_http2_session *s)
-{
-    size_t limit = 1000 + 4 * (size_t)gw_http2_limits(s)->concurrent_streams;
-    return nghttp2_session_get_outbound_queue_size(s->nghttp2) > limit;
-}
-
-/* --- nghttp2's callbacks; none may fail, for that would be a session error --- */
-
-static int on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *arg)
-{
-    struct gw_http2_session *s = arg;
-    int32_t id = frame->hd.stream_id;
-    s->head_of = NULL;
-    if (s->ending)
-        return 0;
-    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        note_order(s, id);
-        nghttp2_session_set_stream_user_data(nghttp2, id, gw_http2_stream_create(s, id));
-    }
-    s->head_of = stream_of(s, id);
-    return 0;
-}
-
-static int on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const uint8_t *name,
-                     size_t name_length, const uint8_t *value, size_t value_length, uint8_t flags,
-                     void *arg)
-{
-    (void)nghttp2;
-    (void)frame;
-    (void)flags;
-    struct gw_http2_session *s = arg;
-    if (s->head_of != NULL)
-        gw_http2_stream_header(s->head_of, gw_slice(name, name_length),
-                               gw_slice(value, value_length));
-    return 0;
-}
-
-static int on_data_chunk(nghttp2_session *nghttp2, uint8_t flags, int32_t id, const uint8_t *data,
-                         size_t length, void *arg)
-{
-    (void)flags;
-    struct gw_http2_stream *stream = stream_of(arg, id);
-    /* The connection's window is for all: a request that is held up keeps only its own. */
-    nghttp2_session_consume_connection(nghttp2, length);
-    if (stream != NULL)
-        gw_http2_stream_data(stream, gw_slice(data, length));
-    return 0;
-}
-
-/* Every request that the client began before it read the notice is here, or never comes. */
-static void end_drain(struct gw_http2_session *s)
-{
-    s->drain_since_ms = 0;
-    nghttp2_submit_goaway(s->nghttp2, NGHTTP2_FLAG_NONE,
-                          nghttp2_session_get_last_proc_stream_id(s->nghttp2), NGHTTP2_NO_ERROR,
-                          NULL, 0);
-    gw_http2_flush_later(s);
-}
-
-static int on_frame(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *arg)
-{
-    (void)nghttp2;
-    struct gw_http2_session *s = arg;
-    struct gw_http2_stream *stream = stream_of(s, frame->hd.stream_id);
-    bool is_ack = (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0;
-    switch (frame->hd.type) {
-    case NGHTTP2_HEADERS:
-        s->head_since_ms = 0;
-        if (stream != NULL && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-            gw_http2_stream_headers_end(stream);
-        __attribute__((fallthrough));
-    case NGHTTP2_DATA:
-        if (stream != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
-            gw_http2_stream_end(stream);
-        break;
-    case NGHTTP2_RST_STREAM:
-        if (is_early(s, stream))
-            note_early_reset(s);
-        break;
-    case NGHTTP2_PING:
-        if (is_ack && s->drain_since_ms != 0)
-            end_drain(s);
-        break;
-    case NGHTTP2_SETTINGS:
-        if (is_ack)
-            s->settings_since_ms = 0;
-        break;
-    default:
-        break;
-    }
-    return 0;
-}
-
-static int on_frame_sent(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *arg)
-{
-    (void)nghttp2;
-    struct gw_http2_session *s = arg;
-    if (frame->hd.type == NGHTTP2_RST_STREAM) {
-        s->order.is_broken = true;
-        if (is_provoked(frame->rst_stream.error_code))
-            note_early_reset(s);
-        else if (frame->rst_stream.error_code == NGHTTP2_REFUSED_STREAM)
-            gw_http2_count_limit(s, GW_LIMIT_CONCURRENT_STREAMS);
-    } else if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
-               (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
-        gw_http2_stream_answered(stream_of(s, frame->hd.stream_id));
-    }
-    return 0;
-}
-
-static int on_frame_not_sent(nghttp2_session *nghttp2, const nghttp2_frame *frame, int error,
-                             void *arg)
-{
-    (void)error;
-    (void)arg;
-    /* Headers that are too long for nghttp2: without them the answer would never end. */
-    if (frame->hd.type == NGHTTP2_HEADERS)
-        nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                  NGHTTP2_INTERNAL_ERROR);
-    return 0;
-}
-
-static int on_stream_close(nghttp2_session *nghttp2, int32_t id, uint32_t error_code, void *arg)
-{
-    (void)nghttp2;
-    (void)error_code;
-    struct gw_http2_session *s = arg;
-    struct gw_http2_stream *stream = stream_of(s, id);
-    if (s->head_of == stream)
-        s->head_of = NULL;
-    gw_http2_stream_destroy(stream);
-    return 0;
-}
-
-/* --- input --- */
-
-/* After all that has come in was taken, so that a request cancelled in the same read is gone before
- * a handler sees it. */
-static void tell_handlers(struct gw_http2_session *s)
-{
-    while (!s->ending && !h2o_linklist_is_empty(&s->news)) {
-        struct gw_http2_stream *stream =
-            H2O_STRUCT_FROM_MEMBER(struct gw_http2_stream, news, s->news.next);
-        h2o_linklist_unlink(&stream->news);
-        gw_http2_stream_tell(stream);
-    }
-}
-
-static nghttp2_frame_hd parse_head(const uint8_t *bytes)
-{
-    return (nghttp2_frame_hd){
-        .length = (size_t)bytes[0] << 16 | (size_t)bytes[1] << 8 | bytes[2],
-        .type = bytes[3],
-        .flags = bytes[4],
-        .stream_id = (int32_t)((bytes[5] & 0x7fu) << 24 | (uint32_t)bytes[6] << 16 |
-                               (uint32_t)bytes[7] << 8 | bytes[8]),
-    };
-}
-
-/* What nghttp2 is given next: the rest of a frame, as far as it is there; 0: nothing. */
-static size_t next_piece(struct gw_http2_session *s)
-{
-    const h2o_buffer_t *input = s->sock->input;
-    if (s->frame_left == 0) {
-        if (input->size < FRAME_HEAD_BYTES)
-            return 0;
-        nghttp2_frame_hd head = parse_head((const uint8_t *)input->bytes);
-        s->frame_left = FRAME_HEAD_BYTES + head.length;
-        note_frame(s, &head);
-    }
-    return s->frame_left < input->size ? s->frame_left : input->size;
-}
-
-/* False: the connection is gone. */
-static bool take_input(struct gw_http2_session *s)
-{
-    size_t piece;
-    while (!s->ending && (piece = next_piece(s)) > 0) {
-        ssize_t n =
-            nghttp2_session_mem_recv(s->nghttp2, (const uint8_t *)s->sock->input->bytes, piece);
-        if (n < 0 || queue_is_flooded(s)) {
-            if (n >= 0 || n == NGHTTP2_ERR_FLOODED)
-                gw_http2_count_limit(s, GW_LIMIT_CONTROL_FRAMES);
-            destroy(s);
-            return false;
-        }
-        s->frame_left -= (size_t)n;
-        h2o_buffer_consume(&s->sock->input, (size_t)n);
-    }
-    if (s->ending)
-        h2o_buffer_consume(&s->sock->input, s->sock->input->size);
-    return true;
-}
-
-static void on_read(h2o_socket_t *sock, const char *error)
-{
-    struct gw_http2_session *s = sock->data;
-    if (error != NULL) {
-        destroy(s);
-        return;
-    }
-    if (s->nghttp2 == NULL) {
-        h2o_buffer_consume(&sock->input, sock->input->size);
-        return;
-    }
-    if (!take_input(s))
-        return;
-    tell_handlers(s);
-    gw_http2_flush_later(s);
-}
-
-/* --- a new connection --- */
-
-static socklen_t get_sockname(h2o_conn_t *conn, struct sockaddr *sa)
-{
-    return h2o_socket_getsockname(((struct gw_http2_session *)conn)->sock, sa);
-}
-
-static socklen_t get_peername(h2o_conn_t *conn, struct sockaddr *sa)
-{
-    return h2o_socket_getpeername(((struct gw_http2_session *)conn)->sock, sa);
-}
-
-static h2o_socket_t *get_socket(h2o_conn_t *conn)
-{
-    return ((struct gw_http2_session *)conn)->sock;
-}
-
-static void open_session(struct gw_http2_session *s)
-{
-    const struct gw_config_limits *limits = gw_http2_limits(s);
-    nghttp2_mem memory = gw_h2_memory(s->worker->loop);
-    if (nghttp2_session_server_new3(&s->nghttp2, s->worker->http2->callbacks, s,
-                                    s->worker->http2->options, &memory) != 0)
-        h2o_fatal("no memory");
-    const nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->concurrent_streams},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW_BYTES},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)limits->header_bytes},
-        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
-    };
-    nghttp2_submit_settings(s->nghttp2, NGHTTP2_FLAG_NONE, settings,
-                            sizeof(settings) / sizeof(*settings));
-    nghttp2_session_set_local_window_size(s->nghttp2, NGHTTP2_FLAG_NONE, 0,
-                                          CONNECTION_WINDOW_BYTES);
-}
-
-static void drain(struct gw_http2_session *s);
-
-void gw_http2_accept(struct gw_connection *connection)
-{
-    static const h2o_conn_callbacks_t callbacks = {
-        .get_sockname = get_sockname,
-        .get_peername = get_peername,
-        .get_socket = get_socket,
-    };
-    struct gw_worker *worker = connection->worker;
-    const struct gw_config_limits *limits = &worker->frontend->config->limits;
-    uint64_t now = gw_loop_now_ms(worker->loop);
-    struct gw_http2_session *s =
-        (void *)h2o_create_connection(sizeof(*s), &worker->h2o, worker->frontend->h2o.hosts,
-                                      *h2o_get_timestamp(&worker->h2o, NULL, NULL), &callbacks);
-    memset((char *)s + sizeof(s->super), 0, sizeof(*s) - sizeof(s->super));
-    s->worker = worker;
-    s->sock = connection->sock;
-    s->sock->data = s;
-    s->output.on_headers = on_headers_out;
-    s->flush.fn = on_flush;
-    h2o_linklist_init_anchor(&s->streams);
-    h2o_linklist_init_anchor(&s->news);
-    h2o_linklist_init_anchor(&s->writable);
-    gw_http2_budget_init(&s->early_resets, limits->early_resets, limits->early_resets / 4, now);
-    gw_http2_budget_init(&s->control_frames, limits->control_frames, limits->control_frames / 10,
-                         now);
-    s->settings_since_ms = s->idle_since_ms = now;
-    s->frame_left = NGHTTP2_CLIENT_MAGIC_LEN;
-    h2o_linklist_insert(&worker->http2->sessions, &s->link);
-    open_session(s);
-    if (worker->draining)
-        drain(s);
-    h2o_socket_read_start(s->sock, on_read);
-    on_read(s->sock, NULL);
-}
-
-/* --- all sessions of a worker --- */
-
 struct gw_http2 *gw_http2_create(struct gw_worker *worker)
 {
     struct gw_http2 *http2 = gw_alloc(sizeof(*http2));
     http2->worker = worker;
     h2o_linklist_init_anchor(&http2->sessions);
-    nghttp2_session_callbacks *cb;
-    if (nghttp2_session_callbacks_new(&cb) != 0 || nghttp2_option_new(&http2->options) != 0)
-        h2o_fatal("no memory");
-    nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
-    nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data_chunk);
-    nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
-    nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_sent);
-    nghttp2_session_callbacks_set_on_frame_not_send_callback(cb, on_frame_not_sent);
-    nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
-    nghttp2_session_callbacks_set_send_data_callback(cb, on_send_data);
-    http2->callbacks = cb;
-    nghttp2_option_set_no_auto_window_update(http2->options, 1);
-    nghttp2_option_set_no_closed_streams(http2->options, 1);
+    gw_http2_shared_init(&http2->shared);
     return http2;
 }
 
 void gw_http2_destroy(struct gw_http2 *http2)
 {
-    nghttp2_session_callbacks_del(http2->callbacks);
-    nghttp2_option_del(http2->options);
+    gw_http2_shared_dispose(&http2->shared);
     free(http2);
+}
+
+void gw_http2_accept(struct gw_connection *connection)
+{
+    struct gw_worker *worker = connection->worker;
+    struct gw_http2_session *session =
+        gw_http2_session_create(worker, connection->sock, &worker->http2->shared);
+    h2o_linklist_insert(&worker->http2->sessions, &session->link);
+    if (worker->draining)
+        gw_http2_session_drain(session);
+    gw_http2_session_start(session);
 }
 
 static struct gw_http2_session *session_of(h2o_linklist_t *link)
@@ -573,99 +52,23 @@ static struct gw_http2_session *session_of(h2o_linklist_t *link)
     return H2O_STRUCT_FROM_MEMBER(struct gw_http2_session, link, link);
 }
 
-static void drain(struct gw_http2_session *s)
-{
-    if (s->nghttp2 == NULL || s->draining)
-        return;
-    s->draining = true;
-    s->drain_since_ms = gw_http2_now_ms(s);
-    nghttp2_submit_shutdown_notice(s->nghttp2);
-    nghttp2_submit_ping(s->nghttp2, NGHTTP2_FLAG_NONE, NULL);
-    gw_http2_flush_later(s);
-}
-
-void gw_http2_drain(struct gw_http2 *http2)
-{
-    for (h2o_linklist_t *at = http2->sessions.next; at != &http2->sessions; at = at->next)
-        drain(session_of(at));
-}
-
-void gw_http2_close(struct gw_http2 *http2)
-{
-    while (!h2o_linklist_is_empty(&http2->sessions)) {
-        struct gw_http2_session *s = session_of(http2->sessions.next);
-        /* What is answered already goes out, as far as the socket takes it. */
-        if (s->nghttp2 != NULL && gw_h2_output_collect(&s->output, s->nghttp2) == 0)
-            write_output(s);
-        destroy(s);
-    }
-}
-
-/* --- time limits --- */
-
-static bool is_over(uint64_t since_ms, uint64_t now_ms, uint64_t limit_ms)
-{
-    return since_ms != 0 && now_ms - since_ms >= limit_ms;
-}
-
-/* The kernel knows whether a client that has not taken all of a write takes anything. */
-static uint64_t bytes_taken(const struct gw_http2_session *s)
-{
-    struct tcp_info info = {0};
-    socklen_t length = sizeof(info);
-    getsockopt(h2o_socket_get_fd(s->sock), IPPROTO_TCP, TCP_INFO, &info, &length);
-    return info.tcpi_bytes_acked;
-}
-
-/* The kernel knows whether a client that has not taken all of a write takes anything. */
-static bool is_stuck(struct gw_http2_session *s, uint64_t now_ms)
-{
-    if (s->write_since_ms == 0)
-        return false;
-    uint64_t taken = bytes_taken(s);
-    if (taken != s->bytes_taken)
-        s->write_since_ms = now_ms;
-    s->bytes_taken = taken;
-    return is_over(s->write_since_ms, now_ms, gw_http2_limits(s)->write_timeout_ms);
-}
-
-static void sweep_streams(struct gw_http2_session *s, uint64_t now_ms)
-{
-    for (h2o_linklist_t *at = s->streams.next, *next; at != &s->streams; at = next) {
-        next = at->next;
-        gw_http2_stream_sweep(H2O_STRUCT_FROM_MEMBER(struct gw_http2_stream, link, at), now_ms);
-    }
-}
-
-static void sweep(struct gw_http2_session *s, uint64_t now_ms)
-{
-    const struct gw_config_limits *limits = gw_http2_limits(s);
-    if (is_stuck(s, now_ms)) {
-        gw_http2_count_limit(s, GW_LIMIT_WRITE_TIMEOUT);
-        destroy(s);
-        return;
-    }
-    if (s->nghttp2 == NULL) {
-        if (is_over(s->linger_since_ms, now_ms, LINGER_MS))
-            destroy(s);
-        return;
-    }
-    if (is_over(s->settings_since_ms, now_ms, limits->header_timeout_ms))
-        gw_http2_over_limit(s, GW_LIMIT_HEADER_TIMEOUT, NGHTTP2_SETTINGS_TIMEOUT);
-    else if (is_over(s->head_since_ms, now_ms, limits->header_timeout_ms))
-        gw_http2_over_limit(s, GW_LIMIT_HEADER_TIMEOUT, NGHTTP2_ENHANCE_YOUR_CALM);
-    else if (is_over(s->idle_since_ms, now_ms, limits->idle_timeout_ms))
-        gw_http2_over_limit(s, GW_LIMIT_IDLE_TIMEOUT, NGHTTP2_NO_ERROR);
-    if (is_over(s->drain_since_ms, now_ms, LAST_CALL_MS))
-        end_drain(s);
-    sweep_streams(s, now_ms);
-}
-
 void gw_http2_sweep(struct gw_http2 *http2)
 {
     uint64_t now_ms = gw_loop_now_ms(http2->worker->loop);
     for (h2o_linklist_t *at = http2->sessions.next, *next; at != &http2->sessions; at = next) {
         next = at->next;
-        sweep(session_of(at), now_ms);
+        gw_http2_session_sweep(session_of(at), now_ms);
     }
+}
+
+void gw_http2_drain(struct gw_http2 *http2)
+{
+    for (h2o_linklist_t *at = http2->sessions.next; at != &http2->sessions; at = at->next)
+        gw_http2_session_drain(session_of(at));
+}
+
+void gw_http2_close(struct gw_http2 *http2)
+{
+    while (!h2o_linklist_is_empty(&http2->sessions))
+        gw_http2_session_close(session_of(http2->sessions.next));
 }

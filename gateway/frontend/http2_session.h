@@ -25,13 +25,16 @@ struct gw_http2_session {
     struct gw_http2_budget early_resets, control_frames;
     bool ending; /* GOAWAY with an error is on its way; nothing more is read */
     bool draining;
-    size_t frame_left; /* bytes of the frame that is coming in */
+    struct {
+        size_t left; /* bytes of the frame that is coming in */
+        bool ends_headers;
+    } frame;
     struct {
         int32_t first, last; /* streams' numbers; 0: none yet */
         bool is_broken;      /* not every one between was begun, or one was reset by us */
     } order;
     /* When what is being waited for began; 0: it is not. */
-    uint64_t head_since_ms;     /* the rest of a header block */
+    uint64_t headers_since_ms;  /* the rest of a header block */
     uint64_t settings_since_ms; /* SETTINGS to be acknowledged */
     uint64_t idle_since_ms;     /* a request */
     uint64_t write_since_ms;    /* the client to take more bytes */
@@ -49,6 +52,29 @@ static inline uint64_t gw_http2_now_ms(const struct gw_http2_session *session)
 {
     return gw_loop_now_ms(session->worker->loop);
 }
+
+/* What sessions share. */
+struct gw_http2_shared {
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_option *options;
+};
+
+void gw_http2_shared_init(struct gw_http2_shared *shared);
+void gw_http2_shared_dispose(struct gw_http2_shared *shared);
+
+/* Takes the socket. */
+struct gw_http2_session *gw_http2_session_create(struct gw_worker *worker, h2o_socket_t *sock,
+                                                 const struct gw_http2_shared *shared);
+/* Begins with what is in the socket's input already. The session may be gone afterwards. */
+void gw_http2_session_start(struct gw_http2_session *session);
+/* Says that the client is to go elsewhere; closes after the last request. */
+void gw_http2_session_drain(struct gw_http2_session *session);
+/* Applies the time limits. The session may be gone afterwards. */
+void gw_http2_session_sweep(struct gw_http2_session *session, uint64_t now_ms);
+/* Ends its requests, and closes at once. */
+void gw_http2_session_close(struct gw_http2_session *session);
+
+/* --- for http2*.c --- */
 
 /* Sends what is queued at the end of this turn. */
 void gw_http2_flush_later(struct gw_http2_session *session);

@@ -157,7 +157,7 @@ void gw_http2_stream_header(struct gw_http2_stream *stream, struct gw_slice name
         gw_http2_over_limit(stream->session, GW_LIMIT_HEADERS, NGHTTP2_ENHANCE_YOUR_CALM);
         return;
     }
-    if (stream->request.is_at_handler)
+    if (stream->request.has_headers)
         return; /* trailers, of which nobody makes use */
     if (stream->request.header_bytes > limits->header_bytes)
         fault(stream, 431, "the request's headers are too large");
@@ -190,6 +190,7 @@ static void tell_later(struct gw_http2_stream *stream)
 void gw_http2_stream_headers_end(struct gw_http2_stream *stream)
 {
     h2o_req_t *req = &stream->req;
+    stream->request.has_headers = true;
     req->version = 0x200;
     req->input.scheme =
         stream->session->sock->ssl != NULL ? &H2O_URL_SCHEME_HTTPS : &H2O_URL_SCHEME_HTTP;
@@ -407,13 +408,16 @@ static void send_answer(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, 
     if (begins)
         stream->response.is_bodiless = is_bodiless(req);
     keep_bufs(stream, bufs, count);
-    if (state == H2O_SEND_STATE_ERROR)
+    /* libh2o's file handler has no end where a file shrinks while it is sent. */
+    bool is_stuck = !begins && !stream->response.is_bodiless &&
+                    state == H2O_SEND_STATE_IN_PROGRESS && stream->response.buf_count == 0;
+    if (state == H2O_SEND_STATE_ERROR || is_stuck)
         gw_http2_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
     else if (begins)
         submit_headers(stream);
     else
         nghttp2_session_resume_data(stream->session->nghttp2, stream->id);
-    if (stream->response.buf_count == 0)
+    if (stream->response.buf_count == 0 && !is_stuck)
         await_next(stream);
     gw_http2_flush_later(stream->session);
 }
@@ -469,6 +473,12 @@ void gw_http2_stream_answered(struct gw_http2_stream *stream)
         return; /* nghttp2 closes the stream */
     dispose_request(stream);
     if (stream->session->draining)
+        gw_http2_stream_drain(stream);
+}
+
+void gw_http2_stream_drain(struct gw_http2_stream *stream)
+{
+    if (stream->is_disposed)
         gw_http2_stream_reset(stream, NGHTTP2_NO_ERROR);
 }
 

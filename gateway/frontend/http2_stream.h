@@ -17,7 +17,7 @@ struct gw_http2_stream {
         struct gw_request_body body;
         size_t header_count, header_bytes; /* as SETTINGS_MAX_HEADER_LIST_SIZE counts */
         struct gw_slice host, cookie;
-        bool is_at_handler, has_ended;
+        bool has_headers, is_at_handler, has_ended;
     } request;
     struct {
         h2o_ostream_t final;
@@ -56,6 +56,8 @@ void gw_http2_stream_append_literals(struct gw_http2_stream *stream);
 struct gw_slice gw_http2_stream_take(struct gw_http2_stream *stream, size_t length);
 /* The answer's end was sent. */
 void gw_http2_stream_answered(struct gw_http2_stream *stream);
+/* The session drains: nothing waits for the rest of a request that is answered. */
+void gw_http2_stream_drain(struct gw_http2_stream *stream);
 void gw_http2_stream_reset(struct gw_http2_stream *stream, uint32_t error_code);
 /* Applies the time limits. */
 void gw_http2_stream_sweep(struct gw_http2_stream *stream, uint64_t now_ms);

@@ -15,6 +15,7 @@
 #include "upstream/upstream.h"
 
 struct gw_certificates;
+struct gw_files;
 struct gw_http2;
 struct gw_worker;
 
@@ -29,6 +30,7 @@ struct gw_frontend {
     struct gw_access_log *access_log; /* NULL: off */
     struct gw_strmap header_kinds;    /* see request_headers.c */
     h2o_globalconf_t h2o;
+    struct gw_files *files;               /* NULL: no route leads to files */
     int *listen_fds;                      /* as config->listeners */
     struct gw_certificates *certificates; /* control thread's */
     struct gw_worker *workers;

@@ -2,10 +2,10 @@
  *
  * The maker gives callbacks, sends messages and asks for messages. Nothing is delivered that was
  * not asked for: an answer that nobody asks for stays in the flow-control window, and so holds the
- * peer back.
+ * peer back. (But where the connection is lost behind a whole answer, the rest of it, which that
+ * window bounds, comes at once.)
  *
- *     start -> on_headers? -> on_message* -> on_end     (and on_sent, whenever a message has gone
- * out)
+ *     start -> on_headers? -> on_message* -> on_end         (on_sent: the message given is out)
  *
  * on_end comes exactly once, unless the maker cancels first; after either, the call is gone. A
  * status that the peer sent comes after its last message, so it waits for messages that were not

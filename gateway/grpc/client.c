@@ -38,7 +38,7 @@ static void end_calls(struct gw_grpc_client *client, int status, int http_status
 {
     struct gw_client_call *call;
     while ((call = first_not_ended(client)) != NULL)
-        gw_client_call_fail(call, status, http_status, message);
+        gw_client_call_lose(call, status, http_status, message);
 }
 
 static void close_socket(struct gw_grpc_client *client)

@@ -197,6 +197,7 @@ static bool is_literal(const struct gw_metadatum *m)
 
 #define TIMEOUT_MAX 16
 
+/* What stands in fill_own_fields, and grpc-timeout, with what HPACK adds. */
 #define FIXED_BYTES 256
 
 /* Of all fields, however they are coded. */
@@ -361,6 +362,17 @@ static void deliver(struct gw_client_call *call)
         give_back_window(call);
 }
 
+void gw_client_call_lose(struct gw_client_call *call, int status, int http_status,
+                         const char *message)
+{
+    if (call->held == NULL || call->calling) {
+        gw_client_call_fail(call, status, http_status, message);
+        return;
+    }
+    call->requested = GW_REQUEST_ALL;
+    deliver(call);
+}
+
 static void request(struct gw_call *super, uint32_t count)
 {
     struct gw_client_call *call = (struct gw_client_call *)super;
@@ -465,7 +477,7 @@ static struct gw_call_result result_of_reset(const struct gw_client_call *call, 
         return (struct gw_call_result){
             .status = GW_UNAVAILABLE,
             .message = GW_SLICE("the peer refused the stream"),
-            .unprocessed = true,
+            .unprocessed = !call->headers_seen,
             .http_status = 503,
         };
     case NGHTTP2_CANCEL:

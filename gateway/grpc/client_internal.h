@@ -95,6 +95,10 @@ struct gw_client_call *gw_client_call_create(struct gw_grpc_client *client,
 void gw_client_call_submit(struct gw_client_call *call);
 /* on_end, then what was left to do for the call. Frees it unless its stream is open. */
 void gw_client_call_end(struct gw_client_call *call, const struct gw_call_result *result);
+/* The connection is over, and with it the call. One whose answer is all here gets what is left of
+ * it, asked for or not: at most the stream's window. */
+void gw_client_call_lose(struct gw_client_call *call, int status, int http_status,
+                         const char *message);
 void gw_client_call_fail(struct gw_client_call *call, int status, int http_status,
                          const char *message);
 /* The memory; the call has ended. */

@@ -15,7 +15,10 @@ static void append_route(struct gw_buf *out, const struct gw_route *route, gw_po
     append_member(out, "route",
                   gw_pool_printf(pool, "%.*s %.*s", GW_SLICE_ARG(route->http_method),
                                  GW_SLICE_ARG(route->template)));
-    append_member(out, "grpc", route->method->full_name);
+    if (route->method != NULL)
+        append_member(out, "grpc", route->method->full_name);
+    else
+        append_member(out, "files", gw_slice_str(route->files));
 }
 
 static void append_failure(const struct gw_snapshot *s, const struct gw_failure *failure,
@@ -67,6 +70,14 @@ static int parse_request(struct gw_slice text, struct gw_translate_request *ret_
     ret_request->http_method = gw_slice(text.base, method);
     ret_request->path = gw_slice(target.base, path);
     ret_request->query = gw_slice_from(target, mark ? path + 1 : path);
+    return 0;
+}
+
+static int explain_files(const struct gw_route *route, gw_pool *pool, struct gw_buf *out)
+{
+    gw_buf_append_byte(out, '{');
+    append_route(out, route, pool);
+    gw_buf_append(out, GW_SLICE("}\n"));
     return 0;
 }
 
@@ -141,9 +152,13 @@ static int explain(const struct gw_snapshot *s, const struct gw_translate_reques
     struct gw_route_match match;
     struct gw_failure failure;
     int rc = 1;
-    if (gw_snapshot_route(s, request, pool, &match, &failure) == 0)
-        rc = (gw_route_takes_messages(match.value) ? explain_messages : explain_message)(
+    if (gw_snapshot_route(s, request, pool, &match, &failure) == 0) {
+        const struct gw_route *route = match.value;
+        if (route->method == NULL)
+            return explain_files(route, pool, out);
+        rc = (gw_route_takes_messages(route) ? explain_messages : explain_message)(
             s, &match, request, pool, out, error, &failure);
+    }
     if (rc != 1)
         return rc;
     out->len = start;
@@ -175,8 +190,11 @@ void gw_snapshot_print_routes(const struct gw_snapshot *snapshot, struct gw_buf 
 {
     for (size_t i = 0; i < snapshot->routes.count; i++) {
         const struct gw_route *r = snapshot->routes.items[i];
-        gw_buf_printf(out, "%.*s\t%.*s\t%.*s\t%s\n", GW_SLICE_ARG(r->http_method),
-                      GW_SLICE_ARG(r->template), GW_SLICE_ARG(r->method->full_name),
-                      snapshot->config->upstreams[r->upstream].name.text);
+        gw_buf_printf(out, "%.*s\t%.*s\t", GW_SLICE_ARG(r->http_method), GW_SLICE_ARG(r->template));
+        if (r->method != NULL)
+            gw_buf_printf(out, "%.*s\t%s\n", GW_SLICE_ARG(r->method->full_name),
+                          snapshot->config->upstreams[r->upstream].name.text);
+        else
+            gw_buf_printf(out, "-\t%s\n", r->files);
     }
 }

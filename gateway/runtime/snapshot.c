@@ -129,8 +129,12 @@ void gw_snapshot_destroy(struct gw_snapshot *snapshot)
         return;
     gw_router_destroy(snapshot->router);
     for (size_t i = 0; i < snapshot->routes.count; i++) {
-        gw_binding_destroy(snapshot->routes.items[i]->binding);
-        free(snapshot->routes.items[i]);
+        struct gw_route *route = snapshot->routes.items[i];
+        gw_binding_destroy(route->binding);
+        if (route->file_template != NULL)
+            gw_template_dispose(route->file_template);
+        free(route->file_template);
+        free(route);
     }
     gw_vec_dispose(&snapshot->routes);
     gw_vec_dispose(&snapshot->methods);

@@ -11,15 +11,21 @@
 #include "transcode/router.h"
 
 struct gw_route {
-    uint32_t index;              /* among the snapshot's routes, for metrics */
+    uint32_t index;              /* among the snapshot's, for metrics */
     struct gw_slice http_method; /* "GET" */
     struct gw_slice template;    /* "/v1/users/{id}" */
-    const struct gw_method *method;
-    uint32_t method_index;      /* among the snapshot's methods, for metrics */
-    struct gw_binding *binding; /* owned */
-    size_t upstream;            /* in config->upstreams */
-    uint64_t timeout_ms;        /* of one try; 0: the upstream's */
-    struct gw_place place;      /* of the route in the configuration */
+    struct gw_place place;       /* of the route in the configuration */
+
+    /* To a method ... */
+    const struct gw_method *method; /* NULL: to files */
+    uint32_t method_index;          /* among the snapshot's methods, for metrics */
+    struct gw_binding *binding;     /* owned */
+    size_t upstream;                /* in config->upstreams */
+    uint64_t timeout_ms; /* of one try, or of a whole stream; 0: the upstream's, or none */
+
+    /* ... or to the files of a folder, by GET and HEAD. */
+    const char *files;
+    struct gw_template *file_template; /* owned; "/docs" and "**" */
 };
 
 struct gw_snapshot;
@@ -75,7 +81,8 @@ int gw_snapshot_route(const struct gw_snapshot *snapshot,
  * takes a body. Otherwise there is one message, whatever the method. */
 static inline bool gw_route_takes_messages(const struct gw_route *route)
 {
-    return route->method->client_streaming && route->binding->body_kind != GW_BODY_NONE;
+    return route->method != NULL && route->method->client_streaming &&
+           route->binding->body_kind != GW_BODY_NONE;
 }
 
 /* From a matched request to its one gRPC message, or to the failure: 415 a body that is not JSON,
@@ -117,7 +124,8 @@ int gw_snapshot_explain(const struct gw_snapshot *snapshot, struct gw_slice requ
                         struct gw_slice content_type, struct gw_slice body, struct gw_buf *out,
                         struct gw_error *error);
 
-/* Appends a line for each route: METHOD, TEMPLATE, GRPC METHOD, UPSTREAM, with tabs between. */
+/* Appends a line for each route: METHOD, TEMPLATE, GRPC METHOD, UPSTREAM, with tabs between; for
+ * files "-" and the folder. */
 void gw_snapshot_print_routes(const struct gw_snapshot *snapshot, struct gw_buf *out);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/encoding.h"
 #include "base/json_text.h"
 #include "base/utf8.h"
 #include "transcode/text_place.h"
@@ -77,17 +78,6 @@ static const char *skip_unescaped(struct gw_json_reader *r, const char *at)
     }
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* The unit of \uXXXX at `at`, or -1. */
 static int32_t utf16_unit(const char *at, const char *end)
 {
@@ -95,7 +85,7 @@ static int32_t utf16_unit(const char *at, const char *end)
         return -1;
     int32_t unit = 0;
     for (int i = 2; i < 6; i++) {
-        int digit = hex_digit(at[i]);
+        int digit = gw_hex_value(at[i]);
         if (digit < 0)
             return -1;
         unit = unit << 4 | digit;

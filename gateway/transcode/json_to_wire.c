@@ -1,22 +1,10 @@
 #include "transcode/json_to_wire.h"
 
-#include <stdlib.h>
-
 #include "base/nearest.h"
 #include "transcode/json_message.h"
 #include "transcode/json_reader.h"
 #include "transcode/scalar.h"
-
-/* Which fields, and behind them which oneofs, of a message have been read. */
-#define SEEN_WORDS 4
-
-static bool see(uint64_t *seen, uint32_t bit)
-{
-    uint64_t mask = UINT64_C(1) << bit % 64;
-    bool was_seen = (seen[bit / 64] & mask) != 0;
-    seen[bit / 64] |= mask;
-    return was_seen;
-}
+#include "transcode/seen.h"
 
 static int fail_unknown_enum_value(struct gw_json_reader *r, const struct gw_field *field,
                                    struct gw_slice name, const char *at)
@@ -224,11 +212,11 @@ static bool reads_null(const struct gw_field *field)
 static int read_known_member(struct gw_json_reader *r, const struct gw_message_type *type,
                              const struct gw_field *field, const char *key_at, uint64_t *seen)
 {
-    if (see(seen, field->index))
+    if (gw_seen_add(seen, field->index))
         return gw_json_fail(r, key_at, "the field is there twice");
     if (gw_json_peek(r) == 'n' && !reads_null(field) && gw_json_take_word(r, GW_SLICE("null")))
         return 0;
-    if (field->oneof >= 0 && see(seen, type->field_count + (uint32_t)field->oneof))
+    if (gw_seen_add_oneof(seen, type, field))
         return gw_json_fail(r, key_at, "another field of oneof %.*s is there already",
                             GW_SLICE_ARG(type->oneof_names[field->oneof]));
     return read_field(r, field);
@@ -284,7 +272,7 @@ static int check_required(struct gw_json_reader *r, const struct gw_message_type
                           const uint64_t *seen)
 {
     for (uint32_t i = 0; i < type->field_count; i++) {
-        if (type->fields[i].is_required && (seen[i / 64] >> i % 64 & 1) == 0)
+        if (type->fields[i].is_required && !gw_seen_has(seen, i))
             return gw_json_fail(r, r->at - 1, "required field %.*s is missing",
                                 GW_SLICE_ARG(type->fields[i].json_name));
     }
@@ -321,12 +309,10 @@ static int read_members_seen(struct gw_json_reader *r, const struct gw_message_t
 
 int gw_json_read_members(struct gw_json_reader *r, const struct gw_message_type *type, bool is_any)
 {
-    size_t words = (type->field_count + type->oneof_count + 63) / 64;
-    uint64_t few[SEEN_WORDS] = {0};
-    uint64_t *seen = words <= SEEN_WORDS ? few : gw_alloc(words * sizeof(*seen));
-    int rc = read_members_seen(r, type, is_any, seen);
-    if (seen != few)
-        free(seen);
+    struct gw_seen seen;
+    gw_seen_init(&seen, type);
+    int rc = read_members_seen(r, type, is_any, seen.bits);
+    gw_seen_dispose(&seen);
     return rc;
 }
 

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/digits.h"
 #include "base/encoding.h"
@@ -11,6 +10,7 @@
 #include "transcode/json_writer.h"
 #include "transcode/number.h"
 #include "transcode/phrase.h"
+#include "transcode/seen.h"
 #include "transcode/wire_map.h"
 
 static void append_path(struct gw_buf *b, const struct gw_json_writer_place *place)
@@ -207,17 +207,6 @@ int gw_json_write_default(struct gw_json_writer *w, const struct gw_field *field
     return 0;
 }
 
-/* Which fields, and behind them which oneofs, of a message have been written. */
-#define SEEN_WORDS 4
-
-static bool see(uint64_t *seen, uint32_t bit)
-{
-    uint64_t mask = UINT64_C(1) << bit % 64;
-    bool was_seen = (seen[bit / 64] & mask) != 0;
-    seen[bit / 64] |= mask;
-    return was_seen;
-}
-
 /* The values of one field that stand in a row, of which *value is the first. */
 struct run {
     const struct gw_field *field;
@@ -327,7 +316,7 @@ static int write_missing(struct gw_json_writer *w, const struct gw_message_type 
 {
     for (uint32_t i = 0; i < type->field_count; i++) {
         const struct gw_field *field = &type->fields[i];
-        if (field->has_presence || (seen[i / 64] >> i % 64 & 1) != 0)
+        if (field->has_presence || gw_seen_has(seen, i))
             continue;
         gw_json_append_key(w, field);
         if (gw_json_write_default(w, field) != 0)
@@ -350,8 +339,7 @@ static int write_once(struct gw_json_writer *w, const struct gw_message_type *ty
         const struct gw_field *field = gw_message_field_by_number(type, value.number);
         if (field == NULL || !gw_wire_fits(field, value.wire_type))
             continue;
-        if (see(seen, field->index) ||
-            (field->oneof >= 0 && see(seen, type->field_count + (uint32_t)field->oneof)))
+        if (gw_seen_add(seen, field->index) || gw_seen_add_oneof(seen, type, field))
             return 1;
         place.field = field;
         w->place = &place;
@@ -378,12 +366,10 @@ int gw_json_write_members(struct gw_json_writer *w, const struct gw_message_type
     const struct gw_json_writer_place *place = w->place;
     int depth = w->depth;
     size_t start = w->out->len;
-    size_t words = (type->field_count + type->oneof_count + 63) / 64;
-    uint64_t few[SEEN_WORDS] = {0};
-    uint64_t *seen = words <= SEEN_WORDS ? few : gw_alloc(words * sizeof(*seen));
-    int rc = write_once(w, type, wire, seen);
-    if (seen != few)
-        free(seen);
+    struct gw_seen seen;
+    gw_seen_init(&seen, type);
+    int rc = write_once(w, type, wire, seen.bits);
+    gw_seen_dispose(&seen);
     if (rc <= 0)
         return rc;
     w->is_merging = true;

@@ -34,7 +34,8 @@ struct call {
     bool trying;       /* began was counted and ended was not */
     uint32_t requested;
 
-    struct gw_task fail; /* ends the call from outside gw_upstream_call */
+    struct gw_task fail;      /* ends the call from outside gw_upstream_call */
+    h2o_linklist_t fail_link; /* in gw_upstreams.failed */
     int fail_status, fail_http_status;
     char fail_message[256];
 
@@ -60,6 +61,8 @@ static void free_call(struct call *call)
     gw_waiter_cancel(&call->waiter);
     gw_timer_stop(loop_of(call), &call->wait_deadline);
     gw_task_cancel(loop_of(call), &call->fail);
+    if (h2o_linklist_is_linked(&call->fail_link))
+        h2o_linklist_unlink(&call->fail_link);
     if (call->tried != &call->tried_small)
         free(call->tried);
     gw_recycler_free(gw_loop_recycler(loop_of(call)), call);
@@ -86,10 +89,17 @@ static void on_fail(struct gw_task *task)
                    });
 }
 
+void gw_upstream_calls_end_failed(struct gw_upstreams *upstreams)
+{
+    while (!h2o_linklist_is_empty(&upstreams->failed))
+        on_fail(&H2O_STRUCT_FROM_MEMBER(struct call, fail_link, upstreams->failed.next)->fail);
+}
+
 static void fail_later(struct call *call, int status, int http_status)
 {
     call->fail_status = status;
     call->fail_http_status = http_status;
+    h2o_linklist_insert(&call->upstream->owner->failed, &call->fail_link);
     gw_loop_defer(loop_of(call), &call->fail);
 }
 

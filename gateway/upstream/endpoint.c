@@ -41,6 +41,7 @@ struct gw_endpoint {
 };
 
 static void connect_next_address(struct connection *c);
+static void open_connection(struct gw_endpoint *endpoint);
 
 static struct connection *connection_of(h2o_linklist_t *link)
 {
@@ -80,12 +81,22 @@ static struct connection *find_room(struct gw_endpoint *endpoint)
     return best;
 }
 
+/* For calls that found no room: one more connection, unless one is being made. */
+static void make_room(struct gw_endpoint *endpoint)
+{
+    if (endpoint->connecting_count == 0 && !gw_timer_is_running(&endpoint->retry) &&
+        endpoint->connection_count < endpoint->options.pool->max_size)
+        open_connection(endpoint);
+}
+
 static void serve_waiters(struct gw_endpoint *endpoint)
 {
     while (!h2o_linklist_is_empty(&endpoint->waiters)) {
         struct connection *c = find_room(endpoint);
-        if (c == NULL)
+        if (c == NULL) {
+            make_room(endpoint);
             return;
+        }
         c->last_used_ms = gw_loop_now_ms(endpoint->options.loop);
         tell(H2O_STRUCT_FROM_MEMBER(struct gw_waiter, link, endpoint->waiters.next), c->client,
              NULL);
@@ -155,8 +166,6 @@ static void attempt_failed(struct connection *c)
     fail_waiters(endpoint, endpoint->last_error);
 }
 
-static void open_connection(struct gw_endpoint *endpoint);
-
 /* A connection that was ready is gone or going: keep the number that the configuration wants. A
  * peer that ends each as soon as it is made must not keep us busy. */
 static void replace(struct gw_endpoint *endpoint, uint64_t ready_ms)
@@ -191,7 +200,9 @@ static void on_client_change(void *arg, struct gw_grpc_client *client, const cha
                            c->last_used_ms + endpoint->options.pool->idle_timeout_ms);
             gw_gauge_add(endpoint->options.shard, endpoint->options.metrics->connections, 1);
             endpoint->connecting_count--;
-            gw_timer_stop(endpoint->options.loop, &endpoint->retry);
+            endpoint->last_error[0] = '\0';
+            if (endpoint->connection_count >= endpoint->options.pool->initial_size)
+                gw_timer_stop(endpoint->options.loop, &endpoint->retry);
             set_failing(endpoint, false);
         }
         serve_waiters(endpoint);
@@ -290,6 +301,9 @@ static void on_idle(struct gw_timer *timer)
     if (gw_grpc_client_call_count(c->client) > 0)
         c->last_used_ms = now;
     uint64_t due = c->last_used_ms + endpoint->options.pool->idle_timeout_ms;
+    /* Those that the configuration wants from the start are kept. */
+    if (due <= now && endpoint->connection_count <= endpoint->options.pool->initial_size)
+        due = now + endpoint->options.pool->idle_timeout_ms;
     if (due > now) {
         gw_timer_start(endpoint->options.loop, timer, due);
         return;
@@ -377,9 +391,7 @@ struct gw_grpc_client *gw_endpoint_acquire(struct gw_endpoint *endpoint, struct 
         return c->client;
     }
     h2o_linklist_insert(&endpoint->waiters, &waiter->link);
-    if (endpoint->connecting_count == 0 &&
-        endpoint->connection_count < endpoint->options.pool->max_size)
-        open_connection(endpoint);
+    make_room(endpoint);
     return NULL;
 }
 

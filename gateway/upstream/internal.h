@@ -35,7 +35,11 @@ struct gw_upstreams {
     struct gw_loop *loop;
     struct gw_metrics_shard *shard;
     struct gw_worker_upstream *upstreams; /* as set->upstreams */
+    h2o_linklist_t failed;                /* calls whose end is to be told at the end of the turn */
     bool closing;
 };
+
+/* Tells them now. */
+void gw_upstream_calls_end_failed(struct gw_upstreams *upstreams);
 
 #endif

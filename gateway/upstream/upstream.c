@@ -145,6 +145,7 @@ struct gw_upstreams *gw_upstreams_create(struct gw_upstream_set *set, struct gw_
     upstreams->loop = loop;
     upstreams->shard = shard;
     upstreams->upstreams = gw_alloc(set->count * sizeof(*upstreams->upstreams));
+    h2o_linklist_init_anchor(&upstreams->failed);
     for (size_t i = 0; i < set->count; i++)
         open_upstream(upstreams, i, worker);
     return upstreams;
@@ -159,6 +160,10 @@ void gw_upstreams_destroy(struct gw_upstreams *upstreams)
         struct gw_worker_upstream *u = &upstreams->upstreams[i];
         for (size_t k = 0; k < u->shared->config->endpoint_count; k++)
             gw_endpoint_destroy(u->endpoints[k]);
+    }
+    gw_upstream_calls_end_failed(upstreams); /* they look at what goes next */
+    for (size_t i = 0; i < upstreams->set->count; i++) {
+        struct gw_worker_upstream *u = &upstreams->upstreams[i];
         gw_balancer_destroy(u->balancer);
         free(u->endpoints);
         free(u->eligibility);

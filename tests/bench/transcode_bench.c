@@ -3,24 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../load_schema.h"
 #include "base/clock.h"
 #include "transcode/transcode.h"
 
 static const struct gw_json_options options = {0};
-
-static struct gw_slice read_file(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    if (f == NULL) {
-        perror(path);
-        exit(1);
-    }
-    struct gw_buf content = GW_BUF_HEAP;
-    for (size_t n; (n = fread(gw_buf_reserve(&content, 65536), 1, 65536, f)) > 0;)
-        content.len += n;
-    fclose(f);
-    return gw_buf_slice(&content);
-}
 
 typedef int (*convert_fn)(const struct gw_schema *schema, const struct gw_message_type *type,
                           const struct gw_json_options *options, struct gw_slice in, gw_pool *pool,
@@ -75,13 +62,7 @@ int main(int argc, char **argv)
         return 2;
     }
     uint64_t ms = argc > 2 ? strtoull(argv[2], NULL, 10) : 500;
-    struct gw_schema_source source = {read_file(argv[1]), argv[1]};
-    struct gw_error error;
-    struct gw_schema *schema = gw_schema_load(&source, 1, &error);
-    if (schema == NULL) {
-        fprintf(stderr, "%s\n", error.message);
-        return 1;
-    }
+    struct gw_schema *schema = test_load_schema(1, (const char *const[]){argv[1]});
     measure(schema, "user.v1.CreateUserRequest",
             GW_SLICE("{\"username\":\"alice\",\"email\":\"alice@example.com\",\"fullName\":"
                      "\"Alice\",\"age\":28}"),
@@ -106,6 +87,5 @@ int main(int argc, char **argv)
     measure(schema, "order.v1.GetOrderResponse", gw_buf_slice(&order), ms);
     gw_buf_dispose(&order);
     gw_schema_destroy(schema);
-    free((char *)source.bytes.base);
     return 0;
 }

@@ -3,10 +3,7 @@
 #ifndef TESTS_FUZZ_CODEC_H
 #define TESTS_FUZZ_CODEC_H
 
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "base/buf.h"
+#include "../load_schema.h"
 #include "transcode/transcode.h"
 
 struct codec_case {
@@ -23,37 +20,11 @@ static const char *const codec_types[] = {
     "test.v2.Defaults",   "user.v1.User",    "google.protobuf.Value",
 };
 
-static inline struct gw_slice codec_read_file(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    if (f == NULL) {
-        perror(path);
-        exit(1);
-    }
-    struct gw_buf content = GW_BUF_HEAP;
-    for (size_t n; (n = fread(gw_buf_reserve(&content, 65536), 1, 65536, f)) > 0;)
-        content.len += n;
-    fclose(f);
-    return gw_buf_slice(&content);
-}
-
 static inline const struct gw_schema *codec_schema(void)
 {
     static struct gw_schema *schema;
-    if (schema != NULL)
-        return schema;
-    struct gw_error error;
-    struct gw_schema_source sources[] = {
-        {codec_read_file(KINDS_BINPB), KINDS_BINPB},
-        {codec_read_file(SERVICES_BINPB), SERVICES_BINPB},
-    };
-    schema = gw_schema_load(sources, 2, &error);
-    if (schema == NULL) {
-        fprintf(stderr, "%s\n", error.message);
-        exit(1);
-    }
-    free((char *)sources[0].bytes.base);
-    free((char *)sources[1].bytes.base);
+    if (schema == NULL)
+        schema = test_load_schema(2, (const char *const[]){KINDS_BINPB, SERVICES_BINPB});
     return schema;
 }
 

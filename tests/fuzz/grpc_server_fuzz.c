@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../read_file.h"
 #include "grpc/health.h"
 #include "grpc/reflection.h"
 #include "grpc/server_connection.h"
@@ -58,18 +59,6 @@ static void add(struct gw_slice path, struct gw_server_method method)
     gw_grpc_server_add(server, &method);
 }
 
-static struct gw_buf read_file(const char *path)
-{
-    struct gw_buf bytes = GW_BUF_HEAP;
-    FILE *f = fopen(path, "rb");
-    assert(f != NULL);
-    size_t n;
-    while ((n = fread(gw_buf_reserve(&bytes, 65536), 1, 65536, f)) > 0)
-        bytes.len += n;
-    fclose(f);
-    return bytes;
-}
-
 static void set_up(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -82,7 +71,7 @@ static void set_up(void)
                                                     .on_message = echo,
                                                     .on_half_close = end});
     gw_health_create(server);
-    struct gw_buf descriptors = read_file(GW_BUILD_ROOT "/proto/services.binpb");
+    struct gw_buf descriptors = test_read_file(GW_BUILD_ROOT "/proto/services.binpb");
     struct gw_reflection *reflection =
         gw_reflection_create(server, gw_buf_slice(&descriptors), (const char *const[]){NULL}, NULL);
     gw_buf_dispose(&descriptors);

@@ -4,19 +4,16 @@
  *     echo_server DESCRIPTOR_SET [NAME=VALUE]...
  *
  * Prints its port. SIGTERM: graceful shutdown, exit status 0. */
-#include <arpa/inet.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "../read_file.h"
 #include "base/clock.h"
 #include "google/rpc/error_details.pb-c.h"
 #include "grpc/health.h"
 #include "grpc/reflection.h"
 #include "grpc/service.h"
+#include "test_server.h"
 #include "user/v1/user.pb-c.h"
 
 static struct gw_loop *loop;
@@ -347,46 +344,6 @@ static void on_sigterm(h2o_socket_t *signals, const char *error)
     gw_grpc_server_shutdown(server, shutdown_ms, on_shutdown, NULL);
 }
 
-/* Before anything that makes threads, which inherit what is blocked. */
-static int block_sigterm(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static int listen_on_loopback(unsigned *ret_port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 || listen(fd, 1024) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
-        perror("listen");
-        exit(1);
-    }
-    *ret_port = ntohs(address.sin_port);
-    return fd;
-}
-
-static struct gw_buf read_file(const char *path)
-{
-    struct gw_buf bytes = GW_BUF_HEAP;
-    FILE *f = fopen(path, "rb");
-    if (f == NULL) {
-        perror(path);
-        exit(1);
-    }
-    size_t n;
-    while ((n = fread(gw_buf_reserve(&bytes, 65536), 1, 65536, f)) > 0)
-        bytes.len += n;
-    fclose(f);
-    return bytes;
-}
-
 static void set_option(struct gw_server_limits *limits, const char *option)
 {
     const char *value = strchr(option, '=');
@@ -415,14 +372,14 @@ int main(int argc, char **argv)
     struct gw_grpc_server_options options = {.on_call_end = on_call_end};
     for (int i = 2; i < argc; i++)
         set_option(&options.limits, argv[i]);
-    int signals = block_sigterm();
+    int signals = test_block_sigterm();
     loop = gw_loop_create();
     server = gw_grpc_server_create(loop, &options);
     for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
         gw_grpc_server_add(server, &methods[i]);
     gw_service_add(server, &user__v1__user_service__descriptor, user_methods, NULL);
     health = gw_health_create(server);
-    struct gw_buf descriptors = read_file(argv[1]);
+    struct gw_buf descriptors = test_read_file(argv[1]);
     struct gw_error error;
     struct gw_reflection *reflection =
         gw_reflection_create(server, gw_buf_slice(&descriptors), listed, &error);
@@ -431,13 +388,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: %s\n", argv[1], error.message);
         return 1;
     }
-    h2o_socket_read_start(
-        h2o_evloop_socket_create(gw_loop_h2o(loop), signals, H2O_SOCKET_FLAG_DONT_READ),
-        on_sigterm);
-    unsigned port;
-    gw_grpc_server_listen(server, listen_on_loopback(&port));
-    printf("%u\n", port);
-    fflush(stdout);
+    test_serve(loop, server, signals, on_sigterm);
 
     gw_loop_run(loop);
 

@@ -1,13 +1,7 @@
 /* A gRPC server of feed.v1.Feed for tests that need more streams, or faster ones, than grpcio has.
  * A Watch with count 0 never ends. Prints its port; SIGTERM ends it, with exit status 0. */
-#include <arpa/inet.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/signalfd.h>
-
 #include "feed.pb-c.h"
-#include "grpc/server.h"
+#include "test_server.h"
 
 static struct gw_loop *loop;
 static struct gw_grpc_server *server;
@@ -169,44 +163,14 @@ static void on_sigterm(h2o_socket_t *signals, const char *error)
     gw_loop_stop(loop);
 }
 
-static int block_sigterm(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static int listen_on_loopback(unsigned *ret_port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 || listen(fd, 1024) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
-        perror("listen");
-        exit(1);
-    }
-    *ret_port = ntohs(address.sin_port);
-    return fd;
-}
-
 int main(void)
 {
-    int signals = block_sigterm();
+    int signals = test_block_sigterm();
     loop = gw_loop_create();
     server = gw_grpc_server_create(loop, &(struct gw_grpc_server_options){0});
     for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
         gw_grpc_server_add(server, &methods[i]);
-    h2o_socket_read_start(
-        h2o_evloop_socket_create(gw_loop_h2o(loop), signals, H2O_SOCKET_FLAG_DONT_READ),
-        on_sigterm);
-    unsigned port;
-    gw_grpc_server_listen(server, listen_on_loopback(&port));
-    printf("%u\n", port);
-    fflush(stdout);
+    test_serve(loop, server, signals, on_sigterm);
 
     gw_loop_run(loop);
 

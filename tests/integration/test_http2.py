@@ -241,11 +241,26 @@ def test_cookie_crumbs_become_one_header(t):
 
 
 def test_trailers_of_a_request_are_passed_over(t):
-    gateway, _ = start(t, CreateUser=lambda request, _: t.protos.new("user.v1.CreateUserResponse"))
+    seen = []
+
+    def create(_, context):
+        seen.append(dict((one.key, one.value) for one in context.invocation_metadata()))
+        return t.protos.new("user.v1.CreateUserResponse")
+
+    gateway, _ = start(t, CreateUser=create)
     with h2.Client(gateway.port) as client:
-        stream = json_post(client, BODY, end=False)
-        client.send(h2.HEADERS, h2.END_HEADERS | h2.END_STREAM, stream, h2.hpack([("x-checksum", "1")]))
-        expect_equal(client.answer(stream).status, 200)
+        for at_once in True, False:
+            more = [("content-type", "application/json")]
+            stream, data = client.request_frames("/v1/users", "POST", more, BODY.encode(), end=False)
+            trailers = h2.hpack([("authorization", "me"), ("x-request-id", "theirs"), ("content-type", "text/plain")])
+            if not at_once:
+                client.send_raw(data)
+                client.settle()
+                data = b""
+            client.send_raw(data + h2.frame(h2.HEADERS, h2.END_HEADERS | h2.END_STREAM, stream, trailers))
+            expect_equal(client.answer(stream).status, 200)
+            expect("authorization" not in seen[-1], seen[-1])
+            expect(seen[-1]["x-request-id"] != "theirs", seen[-1])
 
 
 def test_a_request_cancelled_in_the_same_read_reaches_no_backend(t):
@@ -382,6 +397,7 @@ def test_idle_connections_cost_little(t):
     each = (resident() - before) / 300
     for client in clients:
         client.socket.close()
+    print(f"     an idle connection has {each / 1024:.0f} KiB")
     limit = 40_000 if "asan" not in t.build else 400_000
     expect_within(each, 0, limit, "bytes for an idle connection")
 
@@ -417,13 +433,13 @@ def test_a_slow_reader_holds_the_backend_back(t):
             client.read_some(0.3)
         expect(sent - 20000 < 3000, f"the backend has sent {sent - 20000} of endless items of 1 KB")
         expect_equal(len(client.answers[stream].body), 65535, "bytes within the window")
+        growth = feed.resident_bytes(gateway.pid) - before
+        expect(growth < 1 << 20, f"the gateway grew by {growth} bytes for one reader")
         other = client.request("/nowhere", "HEAD")  # needs no window
         expect_equal(client.answer(other).status, 404, "an answer beside")
         client.grant(1 << 20, 0)
         client.grant(1 << 20, stream)
         harness.wait_for("more to come", lambda: server.counters().sent > sent)
-        growth = feed.resident_bytes(gateway.pid) - before
-        expect(growth < 1 << 20, f"the gateway grew by {growth} bytes for one reader")
         client.send(h2.RST_STREAM, 0, stream, h2.CANCEL.to_bytes(4, "big"))
         harness.wait_for("the cancel", lambda: server.counters().open == 0)
 

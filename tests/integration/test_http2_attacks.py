@@ -152,6 +152,7 @@ def test_frames_that_bring_nothing(t):
         "unknown": h2.frame(0xEE, 0, 0, b"x"),
         "RST_STREAM": h2.frame(h2.RST_STREAM, 0, 1, h2.CANCEL.to_bytes(4, "big")),
         "empty DATA": h2.frame(h2.DATA, 0, 3, b""),
+        "padding": h2.frame(h2.DATA, 8, 3, b"\x03\0\0\0"),
     }
     with Beside(t, gateway):
         for what, data in floods.items():
@@ -233,6 +234,20 @@ def test_a_header_block_that_does_not_end(t):
             expect_equal(client.wait_closed(5), h2.ENHANCE_YOUR_CALM)
             client.socket.close()
     expect_equal(limit_count(gateway, "header_timeout"), 50.0)
+
+
+def test_a_header_block_that_was_refused_has_ended(t):
+    gateway, _ = start(t, "header_timeout: 1s")
+    with h2.Client(gateway.port) as client:
+        malformed = client.answer(client.request(more=[("X-Upper", "1")]))
+        expect_equal(malformed.reset, h2.PROTOCOL_ERROR)
+        stream = client.next_stream()
+        block = h2.hpack(client.headers(more=[("X-Upper", "1")]))
+        client.send(h2.HEADERS, h2.END_STREAM, stream, block[:20])
+        client.send(h2.CONTINUATION, h2.END_HEADERS, stream, block[20:])
+        expect_equal(client.answer(stream).reset, h2.PROTOCOL_ERROR)
+        time.sleep(2.2)
+        expect_equal(client.answer(client.request()).status, 200)
 
 
 def test_connections_that_say_nothing_or_little(t):

@@ -53,6 +53,8 @@ static void absent_keys_have_their_defaults(void **state)
     assert_int_equal(c->limits.request_timeout_ms, 30000);
     assert_int_equal(c->limits.handshake_timeout_ms, 10000);
     assert_int_equal(c->listeners[0].tls.certificate_count, 0);
+    assert_int_equal(c->limits.stream_idle_timeout_ms, 300000);
+    assert_int_equal(c->streaming.heartbeat_ms, 15000);
     assert_int_equal(c->limits.header_timeout_ms, 10000);
     assert_int_equal(c->limits.idle_timeout_ms, 180000);
     assert_int_equal(c->limits.body_timeout_ms, 30000);
@@ -376,7 +378,7 @@ static void what_does_not_exist_yet_is_refused(void **state)
                    "schema: {descriptor_sets: [a]}\n"
                    "routes:\n"
                    "  - {annotations: a.B, upstream: up, hooks: [], retry: {}}\n"
-                   "  - {annotations: a.C, upstream: up, service: x, files: x, cors: x}\n"
+                   "  - {annotations: a.C, upstream: up, cors: x}\n"
                    "hooks: []\n"
                    "hook_limits: {}\n",
                    "f:5:5: `tls` is not supported yet\n"
@@ -386,9 +388,7 @@ static void what_does_not_exist_yet_is_refused(void **state)
                    "f:9:5: `circuit_breaker` is not supported yet\n"
                    "f:12:38: `hooks` is not supported yet\n"
                    "f:12:49: `retry` is not supported yet\n"
-                   "f:13:38: `service` is not supported yet\n"
-                   "f:13:50: `files` is not supported yet\n"
-                   "f:13:60: `cors` is not supported yet\n"
+                   "f:13:38: `cors` is not supported yet\n"
                    "f:14:1: `hooks` is not supported yet\n"
                    "f:15:1: `hook_limits` is not supported yet\n");
 }
@@ -545,8 +545,8 @@ static void a_route_has_either_kind_of_binding(void **state)
 {
     (void)state;
     assert_refused(LISTEN SCHEMA UPSTREAM "routes: [{upstream: up}]\n",
-                   "f:4:10: a route without a binding, expected `match` and `grpc`, or "
-                   "`annotations`\n");
+                   "f:4:10: a route without a binding, expected `match` and `grpc`, `match` and "
+                   "`files`, `annotations` or `service`\n");
     assert_refused(LISTEN SCHEMA UPSTREAM "routes: [{upstream: up, grpc: a.B/C}]\n",
                    "f:4:10: `match` is missing in a route\n");
     assert_refused(LISTEN SCHEMA UPSTREAM
@@ -555,6 +555,35 @@ static void a_route_has_either_kind_of_binding(void **state)
                    "f:4:64: `body` beside `annotations`, expected one or the other\n");
     assert_refused(LISTEN SCHEMA UPSTREAM "routes: [{annotations: a.B}]\n",
                    "f:4:10: `upstream` is missing in a route\n");
+}
+
+static void a_service_is_a_route(void **state)
+{
+    (void)state;
+    struct gw_config *c = load(LISTEN SCHEMA UPSTREAM "routes: [{service: a.B, upstream: up}]\n");
+    assert_string_equal(c->routes[0].service.text, "a.B");
+    gw_config_destroy(c);
+    assert_refused(LISTEN SCHEMA UPSTREAM "routes: [{service: a.B, grpc: a.B/C, body: x}]\n",
+                   "f:4:10: `upstream` is missing in a route\n"
+                   "f:4:31: `grpc` beside `service`, expected one or the other\n"
+                   "f:4:44: `body` beside `service`, expected one or the other\n");
+    assert_refused(LISTEN SCHEMA UPSTREAM "routes: [{service: a.B/C, upstream: up}]\n",
+                   "f:4:20: `service`: expected the name of a service such as "
+                   "user.v1.UserService, found \"a.B/C\"\n");
+}
+
+static void files_are_a_route_without_upstream_or_schema(void **state)
+{
+    (void)state;
+    struct gw_config *c = load(LISTEN "routes: [{match: GET /docs/**, files: ../docs}]\n");
+    assert_string_equal(c->routes[0].files.text, "conf/../docs");
+    gw_config_destroy(c);
+    assert_refused(LISTEN UPSTREAM
+                   "routes: [{match: GET /x/**, files: x, upstream: up, timeout: 1s, json: {}}]\n",
+                   "f:3:49: `upstream` beside `files`, expected one or the other\n"
+                   "f:3:62: `timeout` beside `files`, expected one or the other\n"
+                   "f:3:72: `json` beside `files`, expected one or the other\n");
+    assert_refused(LISTEN "routes: [{files: x}]\n", "f:2:10: `match` is missing in a route\n");
 }
 
 static void a_binding_has_its_form(void **state)
@@ -677,6 +706,8 @@ int main(void)
         cmocka_unit_test(names_of_upstreams_differ),
         cmocka_unit_test(a_pool_begins_no_larger_than_it_gets),
         cmocka_unit_test(a_route_has_either_kind_of_binding),
+        cmocka_unit_test(a_service_is_a_route),
+        cmocka_unit_test(files_are_a_route_without_upstream_or_schema),
         cmocka_unit_test(a_binding_has_its_form),
         cmocka_unit_test(routes_need_a_schema),
         cmocka_unit_test(headers_that_go_on_are_lower_case_and_end_to_end),

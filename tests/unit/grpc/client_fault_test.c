@@ -228,6 +228,21 @@ static void assert_reset(uint32_t code, int status, int http_status, bool unproc
     }
 
 RESET_TEST(a_refused_stream_is_unprocessed, NGHTTP2_REFUSED_STREAM, GW_UNAVAILABLE, 503, true)
+
+static void answer_and_refuse(struct peer_stream *stream)
+{
+    peer_send_grpc_headers(stream);
+    peer_send_message(stream, GW_SLICE("one"));
+    peer_flush(stream->peer);
+    peer_reset(stream, NGHTTP2_REFUSED_STREAM);
+}
+
+static void a_stream_refused_after_it_was_answered_is_not_unprocessed(void **state)
+{
+    (void)state;
+    assert_result(run_answer(answer_and_refuse), GW_UNAVAILABLE, 503, false);
+}
+
 RESET_TEST(a_cancelled_stream_is_cancelled, NGHTTP2_CANCEL, GW_CANCELLED, 0, false)
 RESET_TEST(a_peer_that_asks_for_calm_is_exhausted, NGHTTP2_ENHANCE_YOUR_CALM, GW_RESOURCE_EXHAUSTED,
            0, false)
@@ -532,6 +547,7 @@ int main(void)
         TEST(goaway_on_an_idle_connection_closes_it),
         TEST(a_flood_of_pings_ends_the_connection),
         TEST(a_refused_stream_is_unprocessed),
+        TEST(a_stream_refused_after_it_was_answered_is_not_unprocessed),
         TEST(a_cancelled_stream_is_cancelled),
         TEST(a_peer_that_asks_for_calm_is_exhausted),
         TEST(a_peer_that_asks_for_security_denies),

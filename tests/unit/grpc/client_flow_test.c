@@ -237,6 +237,24 @@ static void a_held_end_survives_the_peers_goaway(void **state)
     assert_int_equal(r->result.status, GW_ABORTED);
 }
 
+static void a_whole_answer_survives_the_loss_of_the_connection(void **state)
+{
+    (void)state;
+    fx.peer.on_request = answer_two_and_fail;
+    fx.destroy_on_close = true;
+    fixture_connect();
+    struct record *r = start_unread(0);
+    run_until(fx.peer.streams[0].closed);
+    run_for(10);
+    assert_int_equal(r->messages, 0);
+    peer_disconnect(&fx.peer);
+    run_until(fx.closed);
+    assert_text(r->bytes, "onetwo");
+    assert_int_equal(r->ended, 1);
+    assert_int_equal(r->result.status, GW_ABORTED);
+    assert_true(r->result.from_peer);
+}
+
 static void a_request_larger_than_the_peers_window_waits_for_it(void **state)
 {
     (void)state;
@@ -360,6 +378,7 @@ int main(void)
         TEST(the_end_waits_for_messages_that_were_not_asked_for),
         TEST(a_held_end_may_be_cancelled),
         TEST(a_held_end_survives_the_peers_goaway),
+        TEST(a_whole_answer_survives_the_loss_of_the_connection),
         TEST(a_request_larger_than_the_peers_window_waits_for_it),
         TEST(a_peer_that_does_not_read_does_not_fill_our_memory),
         TEST(a_request_that_was_not_framed_may_be_cancelled),

@@ -75,6 +75,37 @@ static void annotations_stand_for_every_rule_of_the_service(void **state)
     unload(&l);
 }
 
+static void a_service_stands_for_its_methods_by_name(void **state)
+{
+    (void)state;
+    struct loaded l = load("routes:\n"
+                           "  - {service: library.v1.Depot, upstream: archive}\n");
+    assert_non_null(l.snapshot);
+    assert_int_equal(gw_snapshot_route_count(l.snapshot), 1);
+    const struct gw_route *r = gw_snapshot_route_at(l.snapshot, 0);
+    assert_slice(r->http_method, "POST");
+    assert_slice(r->template, "/library.v1.Depot/Import");
+    assert_int_equal(r->binding->body_kind, GW_BODY_MESSAGE);
+    assert_true(gw_route_takes_messages(r));
+    unload(&l);
+}
+
+static void files_have_a_route_for_get_and_one_for_head(void **state)
+{
+    (void)state;
+    struct loaded l = load("routes:\n"
+                           "  - {match: GET /x/**, files: /}\n");
+    assert_non_null(l.snapshot);
+    assert_int_equal(gw_snapshot_route_count(l.snapshot), 2);
+    const struct gw_route *r = gw_snapshot_route_at(l.snapshot, 1);
+    assert_slice(r->http_method, "HEAD");
+    assert_string_equal(r->files, "/");
+    assert_null(r->method);
+    assert_false(gw_route_takes_messages(r));
+    assert_int_equal(gw_snapshot_method_count(l.snapshot), 0);
+    unload(&l);
+}
+
 static void the_json_options_of_a_route_reach_its_binding(void **state)
 {
     (void)state;
@@ -248,6 +279,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routes_are_resolved),
         cmocka_unit_test(annotations_stand_for_every_rule_of_the_service),
+        cmocka_unit_test(a_service_stands_for_its_methods_by_name),
+        cmocka_unit_test(files_have_a_route_for_get_and_one_for_head),
         cmocka_unit_test(the_json_options_of_a_route_reach_its_binding),
         cmocka_unit_test(paths_find_their_route),
         cmocka_unit_test(unknown_names_come_with_the_nearest),

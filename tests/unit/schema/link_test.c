@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "../../read_file.h"
 #include "set_text.h"
 
 #define A_FILE "a.binpb: a.proto: "
@@ -354,18 +355,17 @@ static void damaged_sets_do_no_harm(void **state)
 {
     (void)state;
     char path[4096];
-    static char whole[65536], damaged[65536];
     snprintf(path, sizeof(path), "%s/tests/unit/schema/kinds.binpb", build_root);
-    FILE *f = fopen(path, "rb");
-    assert_non_null(f);
-    size_t len = fread(whole, 1, sizeof(whole), f);
-    fclose(f);
-    for (size_t i = 0; i < len; i += 7) {
-        memcpy(damaged, whole, len);
-        damaged[i] ^= (char)(1 << i % 8);
-        struct gw_schema_source source = {gw_slice(damaged, len), "damaged"};
+    struct gw_buf set = test_read_file(path);
+    assert_true(set.len > 0);
+    for (size_t i = 0; i < set.len; i += 7) {
+        char whole = set.base[i];
+        set.base[i] ^= (char)(1 << i % 8);
+        struct gw_schema_source source = {gw_buf_slice(&set), "damaged"};
         gw_schema_destroy(gw_schema_load(&source, 1, NULL));
+        set.base[i] = whole;
     }
+    gw_buf_dispose(&set);
 }
 
 int main(int argc, char **argv)

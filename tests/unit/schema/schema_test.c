@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <stdio.h>
 
+#include "../../load_schema.h"
 #include "base/buf.h"
 #include "schema/schema.h"
 
@@ -368,25 +368,6 @@ static void a_rule_written_field_by_field_is_one_rule(void **state)
     assert_rule(m, 0, RULE("REPORT", "/test/v1/piecewise/{shelf}", "scalars", "int32_value"));
 }
 
-static struct gw_schema *load_file(const char *root, const char *path)
-{
-    char full[4096], bytes[65536];
-    snprintf(full, sizeof(full), "%s/%s", root, path);
-    FILE *f = fopen(full, "rb");
-    if (f == NULL) {
-        perror(full);
-        return NULL;
-    }
-    size_t len = fread(bytes, 1, sizeof(bytes), f);
-    fclose(f);
-    struct gw_error error;
-    struct gw_schema_source source = {gw_slice(bytes, len), path};
-    struct gw_schema *loaded = gw_schema_load(&source, 1, &error);
-    if (loaded == NULL)
-        fprintf(stderr, "%s\n", error.message);
-    return loaded;
-}
-
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
@@ -412,8 +393,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(additional_bindings_are_rules_of_their_own),
         cmocka_unit_test(a_rule_written_field_by_field_is_one_rule),
     };
-    if (argc < 2 || (schema = load_file(argv[1], "tests/unit/schema/kinds.binpb")) == NULL)
-        return 1;
+    if (argc < 2)
+        return 2;
+    schema = test_load_built(argv[1], 1, (const char *const[]){"tests/unit/schema/kinds.binpb"});
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     gw_schema_destroy(schema);
     return failed;

@@ -3,9 +3,7 @@
 #ifndef TESTS_UNIT_TRANSCODE_CODEC_H
 #define TESTS_UNIT_TRANSCODE_CODEC_H
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "../../load_schema.h"
 #include "base/encoding.h"
 #include "transcode/transcode.h"
 #include "transcode/wire_format.h"
@@ -14,36 +12,11 @@ static struct gw_schema *schema;
 static struct gw_json_options options;
 static gw_pool pool;
 
-static inline struct gw_slice codec_read_file(const char *root, const char *name)
-{
-    char path[4096];
-    snprintf(path, sizeof(path), "%s/%s", root, name);
-    FILE *f = fopen(path, "rb");
-    if (f == NULL) {
-        perror(path);
-        exit(1);
-    }
-    struct gw_buf content = GW_BUF_HEAP;
-    for (size_t n; (n = fread(gw_buf_reserve(&content, 65536), 1, 65536, f)) > 0;)
-        content.len += n;
-    fclose(f);
-    return gw_buf_slice(&content);
-}
-
 static inline void codec_load_schema(const char *build_root)
 {
-    struct gw_error error;
-    struct gw_schema_source sources[] = {
-        {codec_read_file(build_root, "tests/unit/schema/kinds.binpb"), "kinds.binpb"},
-        {codec_read_file(build_root, "proto/services.binpb"), "services.binpb"},
-    };
-    schema = gw_schema_load(sources, 2, &error);
-    if (schema == NULL) {
-        fprintf(stderr, "%s\n", error.message);
-        exit(1);
-    }
-    free((char *)sources[0].bytes.base);
-    free((char *)sources[1].bytes.base);
+    schema = test_load_built(
+        build_root, 2,
+        (const char *const[]){"tests/unit/schema/kinds.binpb", "proto/services.binpb"});
 }
 
 /* A schema of its own with one message, `Many`: int32 fields f1, f2 ... fCOUNT. */

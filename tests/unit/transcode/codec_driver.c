@@ -6,42 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../load_schema.h"
 #include "base/encoding.h"
 #include "transcode/transcode.h"
-
-static struct gw_slice read_file(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    if (f == NULL) {
-        perror(path);
-        exit(1);
-    }
-    struct gw_buf content = GW_BUF_HEAP;
-    for (size_t n; (n = fread(gw_buf_reserve(&content, 65536), 1, 65536, f)) > 0;)
-        content.len += n;
-    fclose(f);
-    return gw_buf_slice(&content);
-}
-
-static struct gw_schema *load(int count, char **paths)
-{
-    struct gw_schema_source sources[8];
-    struct gw_error error;
-    if (count < 1 || count > 8) {
-        fprintf(stderr, "expected 1 to 8 descriptor sets\n");
-        exit(2);
-    }
-    for (int i = 0; i < count; i++)
-        sources[i] = (struct gw_schema_source){read_file(paths[i]), paths[i]};
-    struct gw_schema *schema = gw_schema_load(sources, (size_t)count, &error);
-    if (schema == NULL) {
-        fprintf(stderr, "%s\n", error.message);
-        exit(1);
-    }
-    for (int i = 0; i < count; i++)
-        free((char *)sources[i].bytes.base);
-    return schema;
-}
 
 static void answer(const struct gw_schema *schema, char *line)
 {
@@ -78,7 +45,11 @@ static void answer(const struct gw_schema *schema, char *line)
 
 int main(int argc, char **argv)
 {
-    struct gw_schema *schema = load(argc - 1, argv + 1);
+    if (argc < 2 || argc - 1 > TEST_SETS_MAX) {
+        fprintf(stderr, "expected 1 to %d descriptor sets\n", TEST_SETS_MAX);
+        return 2;
+    }
+    struct gw_schema *schema = test_load_schema((size_t)argc - 1, (const char *const *)argv + 1);
     char *line = NULL;
     size_t capacity = 0;
     while (getline(&line, &capacity, stdin) > 0)

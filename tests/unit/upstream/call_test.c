@@ -28,6 +28,7 @@ struct backend {
     uint16_t port;
     uint32_t calls;
     bool is_silent; /* never answers */
+    uint32_t max_concurrent_streams;
 };
 
 struct fixture {
@@ -71,7 +72,9 @@ static void start_backend(struct fixture *f, size_t i)
     struct backend *b = &f->backends[i];
     int fd = bind_port(&b->port);
     assert_int_equal(listen(fd, 64), 0);
-    b->server = gw_grpc_server_create(f->loop, &(struct gw_grpc_server_options){0});
+    b->server = gw_grpc_server_create(
+        f->loop, &(struct gw_grpc_server_options){.limits.max_concurrent_streams =
+                                                      b->max_concurrent_streams});
     gw_grpc_server_add(
         b->server,
         &(struct gw_server_method){.path = GW_SLICE(METHOD), .on_message = on_message, .arg = b});
@@ -381,6 +384,83 @@ static void what_is_left_at_the_end_is_told(void **state)
     tear_down(&f);
 }
 
+static void a_call_that_waits_for_a_connection_is_told_of_the_end(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, 1, "round_robin");
+    uint16_t port = f.backends[0].port;
+    stop_backend(&f, 0);
+    turn_for(&f, 20);
+    int fd = bind_port(&port);
+    assert_int_equal(listen(fd, 8), 0);
+    f.config.pool.connect_timeout_ms = 20000;
+    open_upstream(&f);
+    struct outcome o;
+    start(&f, &o, 0);
+    turn_for(&f, 50);
+    assert_false(o.ended);
+    gw_upstreams_destroy(f.upstreams);
+    f.upstreams = NULL;
+    assert_true(o.ended);
+    assert_int_equal(o.status, GW_UNAVAILABLE);
+    turn_for(&f, 20);
+    close(fd);
+    tear_down(&f);
+}
+
+static void connections_are_opened_as_long_as_calls_wait(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, 1, "round_robin");
+    stop_backend(&f, 0);
+    f.backends[0].max_concurrent_streams = 1;
+    start_backend(&f, 0);
+    f.backends[0].is_silent = true;
+    f.config.pool.max_size = 4;
+    open_upstream(&f);
+    struct outcome o[4];
+    for (size_t i = 0; i < 4; i++)
+        start(&f, &o[i], 0);
+    turn_for(&f, 300);
+    assert_int_equal(f.backends[0].calls, 4);
+    for (size_t i = 0; i < 4; i++)
+        gw_call_cancel(o[i].call);
+    tear_down(&f);
+}
+
+static bool is_connected(struct fixture *f)
+{
+    struct gw_buf stats = GW_BUF_HEAP;
+    gw_upstream_set_stats(f->set, &stats);
+    bool connected = strstr(gw_buf_terminate(&stats), "\"state\":\"ready\"") != NULL;
+    gw_buf_dispose(&stats);
+    return connected;
+}
+
+static void the_initial_connection_outlives_the_idle_timeout(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, 1, "round_robin");
+    f.config.pool.idle_timeout_ms = 50;
+    open_upstream(&f);
+    turn_for(&f, 300);
+    assert_true(is_connected(&f));
+    tear_down(&f);
+    set_up(&f, 1, "round_robin");
+    f.config.pool.idle_timeout_ms = 50;
+    f.config.pool.initial_size = 0;
+    open_upstream(&f);
+    struct outcome o;
+    assert_int_equal(call_once(&f, &o), GW_OK);
+    assert_true(is_connected(&f));
+    turn_for(&f, 300);
+    assert_false(is_connected(&f));
+    tear_down(&f);
+}
+
 static void more_calls_than_a_connection_takes_wait_for_room(void **state)
 {
     (void)state;
@@ -474,6 +554,9 @@ int main(void)
             a_peer_that_accepts_and_is_silent_does_not_hold_the_call_past_the_connect_timeout),
         cmocka_unit_test(a_cancelled_call_says_no_more),
         cmocka_unit_test(what_is_left_at_the_end_is_told),
+        cmocka_unit_test(a_call_that_waits_for_a_connection_is_told_of_the_end),
+        cmocka_unit_test(connections_are_opened_as_long_as_calls_wait),
+        cmocka_unit_test(the_initial_connection_outlives_the_idle_timeout),
         cmocka_unit_test(more_calls_than_a_connection_takes_wait_for_room),
         cmocka_unit_test(a_host_name_is_looked_up),
         cmocka_unit_test(an_unknown_host_name_fails_the_call_with_its_reason),

@@ -1,0 +1,121 @@
+#include "frontend/files.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/encoding.h"
+#include "base/mem.h"
+
+/* One for each route of the snapshot; those that lead elsewhere stay zero. libh2o knows a handler's
+ * prefix from its path configuration, which is in no host: the gateway's handler calls it. */
+struct folder {
+    h2o_pathconf_t pathconf;
+    struct gw_slice prefix; /* "/docs/", decoded */
+};
+
+struct gw_files {
+    size_t count;
+    gw_pool pool;
+    struct folder folders[];
+};
+
+static void open_folder(struct gw_files *files, h2o_globalconf_t *h2o, const struct gw_route *route)
+{
+    static const char *index_files[] = {"index.html", NULL};
+    struct folder *folder = &files->folders[route->index];
+    struct gw_slice raw = gw_slice(route->template.base, route->template.len - strlen("**"));
+    size_t position;
+    gw_percent_decode(&files->pool, raw, false, &folder->prefix, &position);
+    folder->prefix = gw_pool_dup(&files->pool, folder->prefix);
+    h2o_config_init_pathconf(&folder->pathconf, h2o, folder->prefix.base, h2o->mimemap);
+    h2o_file_register(&folder->pathconf, route->files, index_files, h2o->mimemap, 0);
+}
+
+struct gw_files *gw_files_create(h2o_globalconf_t *h2o, const struct gw_snapshot *snapshot)
+{
+    size_t count = gw_snapshot_route_count(snapshot);
+    struct gw_files *files = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct gw_route *route = gw_snapshot_route_at(snapshot, i);
+        if (route->files == NULL)
+            continue;
+        if (files == NULL) {
+            files = gw_alloc(sizeof(*files) + count * sizeof(files->folders[0]));
+            files->count = count;
+            h2o_mem_init_pool(&files->pool);
+        }
+        open_folder(files, h2o, route);
+    }
+    return files;
+}
+
+void gw_files_destroy(struct gw_files *files)
+{
+    if (files == NULL)
+        return;
+    for (size_t i = 0; i < files->count; i++) {
+        if (files->folders[i].prefix.len == 0)
+            continue;
+        free(files->folders[i].pathconf.path.base);
+        h2o_config_dispose_pathconf(&files->folders[i].pathconf);
+    }
+    h2o_mem_clear_pool(&files->pool);
+    free(files);
+}
+
+/* What libh2o is about to open: errors are answered in our form, and what is no file is not opened,
+ * for a pipe would stop the worker. Returns the HTTP status of the failure, or 0. */
+static int check(const char *folder, struct gw_slice name, gw_pool *pool)
+{
+    struct stat status;
+    bool is_index = name.len == 0 || name.base[name.len - 1] == '/';
+    if (memchr(name.base, '\0', name.len) != NULL)
+        return 404;
+    struct gw_slice path =
+        gw_pool_printf(pool, "%s/%.*s%s", folder, GW_SLICE_ARG(name), is_index ? "index.html" : "");
+    if (stat(path.base, &status) != 0)
+        return errno == EACCES ? 403 : 404;
+    if (S_ISDIR(status.st_mode) && !is_index)
+        return 0; /* libh2o redirects to the path with a slash */
+    if (!S_ISREG(status.st_mode))
+        return 404;
+    return access(path.base, R_OK) == 0 ? 0 : 403;
+}
+
+static void fail(struct gw_exchange *x, int http_status)
+{
+    struct gw_slice message =
+        http_status == 403 ? GW_SLICE("the file may not be read") : GW_SLICE("no such file");
+    gw_exchange_answer_error(x, http_status,
+                             http_status == 403 ? GW_PERMISSION_DENIED : GW_NOT_FOUND, message,
+                             (struct gw_slice){0});
+}
+
+void gw_files_serve(struct gw_exchange *x)
+{
+    h2o_req_t *req = x->req;
+    struct folder *folder = &x->worker->frontend->files->folders[x->route->index];
+    /* Decoded, and without `.` and `..`: it may have left the folder's prefix. */
+    struct gw_slice path = gw_slice(req->path_normalized.base, req->path_normalized.len);
+    bool is_prefix = path.len + 1 == folder->prefix.len &&
+                     gw_slice_starts_with(folder->prefix, path); /* "/docs", to be redirected */
+    int status = 404;
+    if (is_prefix)
+        status = 0;
+    else if (gw_slice_starts_with(path, folder->prefix))
+        status = check(x->route->files, gw_slice_from(path, folder->prefix.len), &req->pool);
+    if (status != 0) {
+        fail(x, status);
+        return;
+    }
+    x->is_file = true;
+    x->answered_ms = gw_loop_now_ms(x->worker->loop);
+    gw_exchange_add_headers(x, (struct gw_slice){0});
+    h2o_handler_t *handler = folder->pathconf.handlers.entries[0];
+    if (handler->on_req(handler, req) == 0)
+        return;
+    req->res.headers = (h2o_headers_t){0};
+    fail(x, 404); /* it went in between */
+}

@@ -1,0 +1,23 @@
+/* What an HTTP/2 client may do that brings nothing: budgets, and frames out of order.
+ * Worker-local; private to http2*.c. */
+#ifndef GW_FRONTEND_HTTP2_GUARD_H
+#define GW_FRONTEND_HTTP2_GUARD_H
+
+#include "frontend/http2_stream.h"
+
+void gw_http2_guard_init(struct gw_http2_session *session);
+
+/* To be called for every frame before nghttp2 takes it, those that it will pass over too. */
+void gw_http2_guard_frame(struct gw_http2_session *session, const nghttp2_frame_hd *head);
+/* A request has begun. */
+void gw_http2_guard_request(struct gw_http2_session *session, int32_t stream_id);
+/* The client, or nghttp2 or we, have reset a stream. `stream` may be NULL. */
+void gw_http2_guard_reset_received(struct gw_http2_session *session,
+                                   const struct gw_http2_stream *stream);
+void gw_http2_guard_reset_sent(struct gw_http2_session *session, uint32_t error_code);
+/* DATA of an answer was sent. */
+void gw_http2_guard_progress(struct gw_http2_session *session);
+/* A client that has us queue frames and does not take them. */
+bool gw_http2_guard_is_flooded(const struct gw_http2_session *session);
+
+#endif
