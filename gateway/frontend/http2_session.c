@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "frontend/connection.h"
 #include "frontend/http2_guard.h"
 #include "grpc/h2_memory.h"
 
@@ -64,6 +65,8 @@ static void linger(struct gw_http2_session *s)
 {
     end_session(s);
     s->linger_since_ms = gw_http2_now_ms(s);
+    if (s->sock->ssl != NULL)
+        gw_tls_handshake_close_output(&gw_connection_of(&s->super)->tls.handshake);
     shutdown(h2o_socket_get_fd(s->sock), SHUT_WR);
 }
 

@@ -51,6 +51,8 @@ static void absent_keys_have_their_defaults(void **state)
     assert_int_equal(c->limits.header_bytes, 65536);
     assert_int_equal(c->limits.connections, 10000);
     assert_int_equal(c->limits.request_timeout_ms, 30000);
+    assert_int_equal(c->limits.handshake_timeout_ms, 10000);
+    assert_int_equal(c->listeners[0].tls.certificate_count, 0);
     assert_int_equal(c->limits.stream_idle_timeout_ms, 300000);
     assert_int_equal(c->streaming.heartbeat_ms, 15000);
     assert_int_equal(c->limits.stream_idle_timeout_ms, 300000);
@@ -309,10 +311,63 @@ static void several_at_once(void **state)
 
 /* --- one rule each --- */
 
+static void a_listener_has_one_certificate_or_several(void **state)
+{
+    (void)state;
+    struct gw_config *c = load("listen:\n"
+                               "  - {address: a:1, tls: {certificate: a.pem, key: /a.key}}\n"
+                               "  - address: a:2\n"
+                               "    tls:\n"
+                               "      certificates:\n"
+                               "        - {certificate: b.pem, key: b.key}\n"
+                               "        - {certificate: c.pem, key: c.key}\n"
+                               "      client_ca: clients.pem\n"
+                               "      client_certificate: optional\n"
+                               "      min_version: 1.3\n"
+                               "limits: {handshake_timeout: 2s}\n");
+    const struct gw_config_tls *one = &c->listeners[0].tls, *several = &c->listeners[1].tls;
+    assert_int_equal(one->certificate_count, 1);
+    assert_string_equal(one->certificates[0].certificate.text, "conf/a.pem");
+    assert_string_equal(one->certificates[0].key.text, "/a.key");
+    assert_int_equal(one->certificates[0].key.place.column, 51);
+    assert_null(one->client_ca.text);
+    assert_int_equal(one->client_certificate, GW_CLIENT_CERTIFICATE_REQUIRED);
+    assert_int_equal(one->min_version, 2);
+    assert_int_equal(several->certificate_count, 2);
+    assert_string_equal(several->certificates[1].certificate.text, "conf/c.pem");
+    assert_string_equal(several->client_ca.text, "conf/clients.pem");
+    assert_int_equal(several->client_certificate, GW_CLIENT_CERTIFICATE_OPTIONAL);
+    assert_int_equal(several->min_version, 3);
+    assert_int_equal(c->limits.handshake_timeout_ms, 2000);
+    gw_config_destroy(c);
+}
+
+static void tls_needs_what_it_needs(void **state)
+{
+    (void)state;
+    assert_refused(
+        "listen:\n"
+        "  - {address: a:1, tls: {}}\n"
+        "  - {address: a:2, tls: {certificate: a, min_version: 1.1}}\n"
+        "  - {address: a:3, tls: {certificates: [{certificate: a}], key: b}}\n"
+        "  - {address: a:4, tls: {certificates: []}}\n"
+        "  - {address: a:5, tls: {certificate: a, key: b, client_certificate: optional}}\n",
+        "f:2:25: `certificate` is missing in `tls`\n"
+        "f:2:25: `key` is missing in `tls`\n"
+        "f:3:25: `key` is missing in `tls`\n"
+        "f:3:55: `min_version`: unknown name \"1.1\", expected one of `1.2`, `1.3`; did you mean "
+        "\"1.2\"?\n"
+        "f:4:41: `key` is missing in a certificate\n"
+        "f:4:65: `key` beside `certificates`, expected one or the other\n"
+        "f:5:40: `certificates`: expected a list of at least one, found an empty list\n"
+        "f:6:70: `client_certificate` without `client_ca`, expected the authorities that a "
+        "client's certificate may come from\n");
+}
+
 static void what_does_not_exist_yet_is_refused(void **state)
 {
     (void)state;
-    assert_refused("listen: [{address: a:1, tls: {}}]\n"
+    assert_refused("listen: [{address: a:1}]\n"
                    "upstreams:\n"
                    "  - name: up\n"
                    "    endpoints: [{address: a:1}]\n"
@@ -327,7 +382,6 @@ static void what_does_not_exist_yet_is_refused(void **state)
                    "  - {annotations: a.C, upstream: up, cors: x}\n"
                    "hooks: []\n"
                    "hook_limits: {}\n",
-                   "f:1:25: `tls` is not supported yet\n"
                    "f:5:5: `tls` is not supported yet\n"
                    "f:6:5: `keepalive` is not supported yet\n"
                    "f:7:5: `health_check` is not supported yet\n"
@@ -680,6 +734,8 @@ int main(void)
         cmocka_unit_test(an_unknown_upstream),
         cmocka_unit_test(an_unset_variable),
         cmocka_unit_test(several_at_once),
+        cmocka_unit_test(a_listener_has_one_certificate_or_several),
+        cmocka_unit_test(tls_needs_what_it_needs),
         cmocka_unit_test(what_does_not_exist_yet_is_refused),
         cmocka_unit_test(the_file_is_a_mapping),
         cmocka_unit_test(there_is_at_least_one_listener),
