@@ -27,7 +27,7 @@ class Beside:
     work itself hot."""
 
     def __init__(self, t, gateway, most_mib=24):
-        self._gateway, self._most = gateway, most_mib * MIB * (10 if "asan" in t.build else 1)
+        self._gateway, self._most = gateway, most_mib * MIB + t.memory_slack
         self._stop, self._seconds, self._wrong = threading.Event(), [], []
 
     def _memory(self, what="VmRSS"):
