@@ -39,6 +39,7 @@ static const char help[] =
     "  -t, --content-type TYPE\n"
     "                      explain: the body's type; default application/json\n"
     "  -h, --help          print this\n"
+    "      --version       print the version\n"
     "\n"
     "signals: TERM and INT drain and stop, a second one stops at once; USR1 opens the access log "
     "again.\n"

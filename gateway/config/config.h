@@ -23,8 +23,24 @@ struct gw_string_list {
     size_t count;
 };
 
+struct gw_config_certificate {
+    struct gw_string certificate, key; /* paths */
+};
+
+enum gw_client_certificate { GW_CLIENT_CERTIFICATE_REQUIRED, GW_CLIENT_CERTIFICATE_OPTIONAL };
+
+struct gw_config_tls {
+    struct gw_config_certificate *certificates; /* the first is for names that none has */
+    size_t certificate_count;                   /* 0: no TLS */
+    struct gw_config_certificate only;          /* the short form of a list of one */
+    struct gw_string client_ca;                 /* path; text is NULL: clients are not asked */
+    unsigned client_certificate;                /* of enum gw_client_certificate */
+    unsigned min_version;                       /* minor version of TLS 1: 2 or 3 */
+};
+
 struct gw_config_listener {
     struct gw_string address; /* "0.0.0.0:8080", "[::]:8080" or "HOST:PORT"; port 0: any free one */
+    struct gw_config_tls tls;
 };
 
 struct gw_config_limits {
@@ -32,6 +48,7 @@ struct gw_config_limits {
     uint64_t header_bytes;           /* 64 KiB */
     uint32_t header_count;           /* 100; at most 100 */
     uint32_t connections;            /* 10000, over all workers */
+    uint64_t handshake_timeout_ms;   /* 10 s; of TLS */
     uint64_t request_timeout_ms;     /* 30 s */
     uint64_t stream_idle_timeout_ms; /* 5 min */
     uint64_t header_timeout_ms; /* 10 s; of a connection's first request head, and each in HTTP/2 */

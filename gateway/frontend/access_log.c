@@ -42,7 +42,9 @@ struct buffer {
 /* What a client chooses is cut, so that a line has a longest length: each byte may become 6. */
 #define PATH_MAX_BYTES 2048
 #define TEXT_MAX_BYTES 256
-#define LINE_MAX_BYTES (6 * (PATH_MAX_BYTES + 8 * TEXT_MAX_BYTES) + 1024)
+/* Of the text about a TLS client, which is visible ASCII: each may become 2. */
+#define CLIENT_MAX_BYTES 1024
+#define LINE_MAX_BYTES (6 * (PATH_MAX_BYTES + 8 * TEXT_MAX_BYTES) + 2 * 2 * CLIENT_MAX_BYTES + 1024)
 _Static_assert(LINE_MAX_BYTES < GW_ACCESS_LOG_BUFFER_BYTES / 2, "a buffer holds several lines");
 
 static size_t count_lines(const char *bytes, size_t len)
@@ -275,6 +277,15 @@ static void number(struct gw_buf *out, struct gw_slice key, uint64_t value)
     gw_buf_append_u64(out, value);
 }
 
+static void tls(struct gw_buf *out, const struct gw_access_log_entry *entry)
+{
+    static const struct gw_tls_client nobody;
+    const struct gw_tls_client *client = entry->tls_client != NULL ? entry->tls_client : &nobody;
+    text(out, GW_SLICE(",\"tls_version\":"), gw_slice_str(entry->tls_version), TEXT_MAX_BYTES);
+    text(out, GW_SLICE(",\"tls_client_subject\":"), client->subject, CLIENT_MAX_BYTES);
+    text(out, GW_SLICE(",\"tls_client_names\":"), client->names, CLIENT_MAX_BYTES);
+}
+
 void gw_access_log_write(struct gw_access_log_writer *writer,
                          const struct gw_access_log_entry *entry)
 {
@@ -307,6 +318,8 @@ void gw_access_log_write(struct gw_access_log_writer *writer,
     text(&line, GW_SLICE(",\"trace_id\":"), entry->trace_id, TEXT_MAX_BYTES);
     text(&line, GW_SLICE(",\"request_id\":"), entry->request_id, TEXT_MAX_BYTES);
     text(&line, GW_SLICE(",\"remote_addr\":"), entry->remote_addr, TEXT_MAX_BYTES);
+    if (entry->tls_version != NULL)
+        tls(&line, entry);
     gw_buf_append(&line, GW_SLICE("}\n"));
     b->len += line.len;
 }

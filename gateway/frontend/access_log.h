@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "metrics/metrics.h"
+#include "tls/client.h"
 
 #define GW_ACCESS_LOG_BUFFER_BYTES 65536
 #define GW_ACCESS_LOG_BACKLOG 64
@@ -44,6 +45,8 @@ struct gw_access_log_entry {
     uint32_t tries;
     uint64_t duration_us, bytes_in, bytes_out;
     struct gw_slice trace_id, request_id, remote_addr;
+    const char *tls_version; /* "TLSv1.3"; NULL: plain text, and no fields about it */
+    const struct gw_tls_client *tls_client; /* NULL: none known */
 };
 void gw_access_log_write(struct gw_access_log_writer *writer,
                          const struct gw_access_log_entry *entry);

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "frontend/http2.h"
+#include "frontend/listener.h"
 
 /* How long and how much a client may send on after an answer that closes. */
 #define LINGER_MS 2000
@@ -18,6 +19,8 @@
 
 static void release(struct gw_connection *connection)
 {
+    h2o_linklist_unlink(&connection->link);
+    free(connection->tls.client);
     __atomic_fetch_sub(&connection->worker->connection_count, 1, __ATOMIC_RELAXED);
     __atomic_fetch_sub(&connection->worker->frontend->total_connections, 1, __ATOMIC_RELAXED);
     free(connection);
@@ -50,6 +53,8 @@ static void on_close(void *data)
     struct gw_connection *connection = data;
     struct gw_loop *loop = connection->worker->loop;
     gw_task_cancel(loop, &connection->http1.next);
+    gw_timer_stop(loop, &connection->tls.timeout);
+    gw_tls_handshake_cancel(&connection->tls.handshake);
     if (h2o_linklist_is_linked(&connection->awaiting_link))
         h2o_linklist_unlink(&connection->awaiting_link);
     if (connection->worker->ending && connection->linger_fd >= 0) {
@@ -231,10 +236,80 @@ static uint64_t head_timeout_ms(const struct gw_worker *worker)
                                                                   : limits->request_timeout_ms;
 }
 
-void gw_connection_accept(struct gw_worker *worker, int fd)
+static void await_first_bytes(struct gw_connection *connection)
 {
+    struct gw_worker *worker = connection->worker;
+    connection->head_expires_ms = gw_loop_now_ms(worker->loop) + head_timeout_ms(worker);
+    h2o_linklist_insert(&worker->awaiting, &connection->awaiting_link);
+    h2o_socket_read_start(connection->sock, on_first_bytes);
+    if (connection->sock->input->size > 0)
+        on_first_bytes(connection->sock, NULL);
+}
+
+/* --- TLS --- */
+
+/* Each with its ALPN name (RFC 7301); the last serves clients that do not say. */
+static const struct gw_slice protocol_names[] = {GW_SLICE_INIT("h2"), GW_SLICE_INIT("http/1.1")};
+static void (*const protocols[])(struct gw_connection *connection) = {gw_http2_accept,
+                                                                      await_first_bytes};
+#define PROTOCOL_COUNT (sizeof(protocols) / sizeof(*protocols))
+
+const struct gw_slice *gw_connection_protocols(size_t *ret_count)
+{
+    *ret_count = PROTOCOL_COUNT;
+    return protocol_names;
+}
+
+static void count_handshake(const struct gw_connection *connection, int result)
+{
+    const struct gw_worker *worker = connection->worker;
+    gw_count(worker->shard, worker->frontend->handshakes[result], 1);
+}
+
+static void on_handshake(struct gw_tls_handshake *handshake, enum gw_tls_outcome outcome)
+{
+    struct gw_connection *connection =
+        H2O_STRUCT_FROM_MEMBER(struct gw_connection, tls.handshake, handshake);
+    gw_timer_stop(connection->worker->loop, &connection->tls.timeout);
+    count_handshake(connection, outcome);
+    if (outcome != GW_TLS_DONE) {
+        if (outcome != GW_TLS_CLOSED)
+            gw_connection_linger(connection); /* so that the alert is read */
+        h2o_socket_close(connection->sock);
+        return;
+    }
+    connection->tls.client = gw_tls_handshake_client(handshake);
+    struct gw_slice chosen = gw_tls_handshake_protocol(handshake);
+    size_t i = 0;
+    while (i < PROTOCOL_COUNT - 1 && !gw_slice_eq(protocol_names[i], chosen))
+        i++;
+    protocols[i](connection);
+}
+
+static void on_late_handshake(struct gw_timer *timer)
+{
+    struct gw_connection *connection =
+        H2O_STRUCT_FROM_MEMBER(struct gw_connection, tls.timeout, timer);
+    count_handshake(connection, GW_TLS_OUTCOMES);
+    h2o_socket_close(connection->sock);
+}
+
+static void shake_hands(struct gw_connection *connection, struct gw_tls_context *context)
+{
+    struct gw_worker *worker = connection->worker;
+    connection->tls.timeout.fn = on_late_handshake;
+    gw_timer_start(worker->loop, &connection->tls.timeout,
+                   gw_loop_now_ms(worker->loop) +
+                       worker->frontend->config->limits.handshake_timeout_ms);
+    gw_tls_handshake_start(&connection->tls.handshake, context, connection->sock, on_handshake);
+}
+
+void gw_connection_accept(struct gw_listener *listener, int fd)
+{
+    struct gw_worker *worker = listener->worker;
     struct gw_connection *connection = gw_alloc(sizeof(*connection));
     connection->worker = worker;
+    h2o_linklist_insert(&worker->connections, &connection->link);
     connection->linger_fd = -1;
     connection->http1.next.fn = await_head;
     name_peer(connection, fd);
@@ -244,9 +319,10 @@ void gw_connection_accept(struct gw_worker *worker, int fd)
     connection->sock = sock;
     sock->on_close.cb = on_close;
     sock->on_close.data = connection;
-    connection->head_expires_ms = gw_loop_now_ms(worker->loop) + head_timeout_ms(worker);
-    h2o_linklist_insert(&worker->awaiting, &connection->awaiting_link);
-    h2o_socket_read_start(sock, on_first_bytes);
+    if (listener->tls != NULL)
+        shake_hands(connection, listener->tls);
+    else
+        await_first_bytes(connection);
 }
 
 static struct gw_connection *awaiting_of(h2o_linklist_t *link)
@@ -271,13 +347,28 @@ bool gw_connection_has_input(h2o_socket_t *sock)
     return sock->input->size > 0 || poll(&p, 1, 0) == 1;
 }
 
-void gw_connection_close_awaiting(struct gw_worker *worker, bool all)
+/* --- all connections of a worker --- */
+
+static struct gw_connection *connection_at(h2o_linklist_t *link)
 {
-    h2o_linklist_t *link = worker->awaiting.next, *next;
-    for (; link != &worker->awaiting; link = next) {
+    return H2O_STRUCT_FROM_MEMBER(struct gw_connection, link, link);
+}
+
+static bool is_silent(struct gw_connection *connection)
+{
+    bool has_begun = gw_timer_is_running(&connection->tls.timeout)
+                         ? connection->tls.handshake.ssl != NULL
+                         : !h2o_linklist_is_linked(&connection->awaiting_link);
+    return !has_begun && !gw_connection_has_input(connection->sock);
+}
+
+void gw_connections_close_silent(struct gw_worker *worker)
+{
+    h2o_linklist_t *link = worker->connections.next, *next;
+    for (; link != &worker->connections; link = next) {
         next = link->next;
-        if (all || !gw_connection_has_input(awaiting_of(link)->sock))
-            h2o_socket_close(awaiting_of(link)->sock);
+        if (is_silent(connection_at(link)))
+            h2o_socket_close(connection_at(link)->sock);
     }
 }
 
@@ -286,4 +377,11 @@ void gw_connection_close_lingering(struct gw_worker *worker)
     while (!h2o_linklist_is_empty(&worker->lingering))
         end_linger(
             H2O_STRUCT_FROM_MEMBER(struct gw_connection, linger_link, worker->lingering.next));
+}
+
+void gw_connections_cut(struct gw_worker *worker)
+{
+    h2o_linklist_t *link = worker->connections.next;
+    for (; link != &worker->connections; link = link->next)
+        shutdown(h2o_socket_get_fd(connection_at(link)->sock), SHUT_RDWR);
 }

@@ -8,10 +8,17 @@
 #include "frontend/internal.h"
 
 struct gw_exchange;
+struct gw_listener;
 
 struct gw_connection {
     struct gw_worker *worker;
+    h2o_linklist_t link; /* of worker->connections */
     h2o_socket_t *sock;
+    struct {
+        struct gw_tls_handshake handshake;
+        struct gw_timer timeout;      /* of the handshake */
+        struct gw_tls_client *client; /* NULL: has shown no certificate */
+    } tls;
     h2o_linklist_t awaiting_link; /* of worker->awaiting, until the first request head is in */
     uint64_t head_expires_ms;     /* when that must be */
     int linger_fd;                /* -1, or the socket once more: see gw_connection_linger */
@@ -30,16 +37,22 @@ struct gw_connection {
     } http1;
 };
 
-/* Serves HTTP on an accepted socket: takes the fd, and the place that the worker counted for it. */
-void gw_connection_accept(struct gw_worker *worker, int fd);
+/* Serves HTTP on a socket that was accepted by one of the worker's listeners: takes the fd, and the
+ * place that the worker counted for it. */
+void gw_connection_accept(struct gw_listener *listener, int fd);
+
+/* What ALPN offers, the most wanted first; static. */
+const struct gw_slice *gw_connection_protocols(size_t *ret_count);
 
 /* Ends the connections whose first request head is late. About once a second. */
 void gw_connection_sweep(struct gw_worker *worker);
-/* Ends connections that have sent no request yet: those that have sent nothing, or all. Their
- * clients see an idle connection end, as it may at any time. */
-void gw_connection_close_awaiting(struct gw_worker *worker, bool all);
 /* The worker ends: closes those that linger; others will not. */
 void gw_connection_close_lingering(struct gw_worker *worker);
+/* Closes the worker's connections that have sent nothing yet, or nothing behind a TLS handshake.
+ * Their clients see an idle connection end, as it may at any time. */
+void gw_connections_close_silent(struct gw_worker *worker);
+/* Ends all connections of the worker, whatever they are at; they are closed in the next turns. */
+void gw_connections_cut(struct gw_worker *worker);
 
 /* Whether the client has sent what was not looked at yet, be it its end. */
 bool gw_connection_has_input(h2o_socket_t *sock);

@@ -94,6 +94,8 @@ static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
             .trace_id = x->headers.trace.x_trace_id,
             .request_id = x->headers.request_id,
             .remote_addr = gw_slice(x->connection->remote, x->connection->remote_length),
+            .tls_version = h2o_socket_get_ssl_protocol_version(x->connection->sock),
+            .tls_client = x->connection->tls.client,
         });
 }
 
@@ -155,7 +157,7 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->answered_ms = 0;
     gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
                             gw_slice(x->connection->remote, x->connection->remote_length),
-                            &x->headers);
+                            x->connection->tls.client, &x->headers);
     return x;
 }
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "frontend/admin.h"
+#include "frontend/certificates.h"
 #include "frontend/exchange.h"
 #include "frontend/files.h"
 #include "frontend/internal.h"
@@ -56,6 +57,7 @@ static void begin_stop(struct control *control)
         _exit(1);
     }
     control->stopping = true;
+    gw_certificates_unwatch(control->frontend.certificates);
     __atomic_store_n(&control->frontend.is_ready, 0, __ATOMIC_RELEASE);
     fprintf(stderr, "sluice: draining\n");
     control->drain_delay.fn = drain_workers;
@@ -146,6 +148,9 @@ static void register_metrics(struct gw_frontend *frontend, const char *version)
 static int open_frontend(struct gw_frontend *frontend, int *ret_admin_fd, struct gw_error *error)
 {
     const struct gw_config *config = frontend->config;
+    frontend->certificates = gw_certificates_open(frontend, error);
+    if (frontend->certificates == NULL)
+        return -1;
     for (size_t i = 0; i < config->listener_count; i++) {
         frontend->listen_fds[i] = gw_listener_bind(config->listeners[i].address.text, error);
         if (frontend->listen_fds[i] < 0)
@@ -169,6 +174,7 @@ static void close_frontend(struct gw_frontend *frontend)
 {
     close_listeners(frontend);
     free(frontend->listen_fds);
+    gw_certificates_close(frontend->certificates);
     gw_access_log_close(frontend->access_log);
     gw_upstream_set_destroy(frontend->upstream_set);
     gw_http_metrics_destroy(frontend->http_metrics);
@@ -179,9 +185,9 @@ static void close_frontend(struct gw_frontend *frontend)
     free(frontend->workers);
 }
 
-static void say_address(const char *what, const char *address, int fd)
+static void say_address(const char *scheme, const char *address, int fd)
 {
-    fprintf(stderr, ", %shttp://%.*s:%u", what, (int)(strrchr(address, ':') - address), address,
+    fprintf(stderr, ", %s://%.*s:%u", scheme, (int)(strrchr(address, ':') - address), address,
             gw_listener_port(fd));
 }
 
@@ -191,9 +197,10 @@ static void say_ready(const struct gw_frontend *frontend, int admin_fd)
     fprintf(stderr, "sluice: ready, %u worker%s, %zu routes", frontend->worker_count,
             frontend->worker_count == 1 ? "" : "s", gw_snapshot_route_count(frontend->snapshot));
     for (size_t i = 0; i < config->listener_count; i++)
-        say_address("", config->listeners[i].address.text, frontend->listen_fds[i]);
+        say_address(config->listeners[i].tls.certificate_count > 0 ? "https" : "http",
+                    config->listeners[i].address.text, frontend->listen_fds[i]);
     if (admin_fd >= 0)
-        say_address("admin ", config->admin_address.text, admin_fd);
+        say_address("admin http", config->admin_address.text, admin_fd);
     fprintf(stderr, "\n");
 }
 
@@ -216,6 +223,7 @@ static void serve(struct control *control, int admin_fd)
     for (uint32_t i = 0; i < frontend->worker_count; i++)
         start_worker(&frontend->workers[i]);
     pthread_barrier_wait(&frontend->started);
+    gw_certificates_watch(frontend->certificates, control->loop);
     __atomic_store_n(&frontend->is_ready, 1, __ATOMIC_RELEASE);
     say_ready(frontend, admin_fd);
     while (frontend->ended_workers < frontend->worker_count)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "frontend/connection.h"
 #include "frontend/http2_guard.h"
 #include "grpc/h2_memory.h"
 
@@ -64,6 +65,8 @@ static void linger(struct gw_http2_session *s)
 {
     end_session(s);
     s->linger_since_ms = gw_http2_now_ms(s);
+    if (s->sock->ssl != NULL)
+        gw_tls_handshake_close_output(&gw_connection_of(&s->super)->tls.handshake);
     shutdown(h2o_socket_get_fd(s->sock), SHUT_WR);
 }
 
@@ -202,11 +205,13 @@ static int on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame
     s->head_of = NULL;
     if (s->ending)
         return 0;
-    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        gw_http2_guard_request(s, id);
-        nghttp2_session_set_stream_user_data(nghttp2, id, gw_http2_stream_create(s, id));
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
+        s->head_of = stream_of(s, id);
+        return 0;
     }
-    s->head_of = stream_of(s, id);
+    gw_http2_guard_request(s, id);
+    s->head_of = gw_http2_stream_create(s, id);
+    nghttp2_session_set_stream_user_data(nghttp2, id, s->head_of);
     return 0;
 }
 

@@ -11,8 +11,10 @@
 #include "frontend/http_metrics.h"
 #include "metrics/metrics.h"
 #include "runtime/snapshot.h"
+#include "tls/handshake.h"
 #include "upstream/upstream.h"
 
+struct gw_certificates;
 struct gw_files;
 struct gw_http2;
 struct gw_worker;
@@ -28,8 +30,9 @@ struct gw_frontend {
     struct gw_access_log *access_log; /* NULL: off */
     struct gw_strmap header_kinds;    /* see request_headers.c */
     h2o_globalconf_t h2o;
-    struct gw_files *files; /* NULL: no route leads to files */
-    int *listen_fds;        /* as config->listeners */
+    struct gw_files *files;               /* NULL: no route leads to files */
+    int *listen_fds;                      /* as config->listeners */
+    struct gw_certificates *certificates; /* control thread's */
     struct gw_worker *workers;
     uint32_t worker_count;
     pthread_barrier_t started; /* of the workers, which then accept, and the control thread */
@@ -38,6 +41,7 @@ struct gw_frontend {
     uint32_t ended_workers;     /* control thread's */
     uint32_t total_connections; /* atomic */
     gw_metric build_info, open_connections, rejected_connections;
+    gw_metric handshakes[GW_TLS_OUTCOMES + 1]; /* by enum gw_tls_outcome; the last: too slow */
 };
 
 /* One thread that serves requests. */
@@ -51,6 +55,7 @@ struct gw_worker {
     struct gw_upstreams *upstreams;
     struct gw_access_log_writer *access_log; /* NULL: off */
     struct gw_listener *listeners;           /* as config->listeners */
+    h2o_linklist_t connections;
     h2o_linklist_t awaiting;  /* connections whose first request head is not in, oldest first */
     h2o_linklist_t lingering; /* connections that have ended but for gw_connection_linger */
     struct gw_http2 *http2;

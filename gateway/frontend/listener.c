@@ -60,14 +60,14 @@ uint16_t gw_listener_port(int fd)
 /* A connection on its way to another worker. */
 struct handover {
     struct gw_message message;
-    struct gw_worker *worker;
+    struct gw_listener *listener; /* of that worker */
     int fd;
 };
 
 static void on_handover(struct gw_message *message)
 {
     struct handover *h = H2O_STRUCT_FROM_MEMBER(struct handover, message, message);
-    gw_connection_accept(h->worker, h->fd);
+    gw_connection_accept(h->listener, h->fd);
     free(h);
 }
 
@@ -86,8 +86,9 @@ static struct gw_worker *least_loaded(struct gw_worker *self)
     return best;
 }
 
-static void place(struct gw_worker *self, int fd)
+static void place(struct gw_listener *listener, int fd)
 {
+    struct gw_worker *self = listener->worker;
     struct gw_frontend *frontend = self->frontend;
     uint32_t total = __atomic_add_fetch(&frontend->total_connections, 1, __ATOMIC_RELAXED);
     if (total > frontend->config->limits.connections) {
@@ -99,11 +100,13 @@ static void place(struct gw_worker *self, int fd)
     struct gw_worker *worker = self->draining ? self : least_loaded(self);
     __atomic_fetch_add(&worker->connection_count, 1, __ATOMIC_RELAXED);
     if (worker == self) {
-        gw_connection_accept(self, fd);
+        gw_connection_accept(listener, fd);
         return;
     }
     struct handover *h = gw_alloc(sizeof(*h));
-    *h = (struct handover){.message = {.fn = on_handover}, .worker = worker, .fd = fd};
+    *h = (struct handover){.message = {.fn = on_handover},
+                           .listener = &worker->listeners[listener - self->listeners],
+                           .fd = fd};
     gw_loop_post(worker->loop, &h->message);
 }
 
@@ -129,7 +132,7 @@ static int accept_some(struct gw_listener *listener, int most)
             }
             return i;
         }
-        place(listener->worker, fd);
+        place(listener, fd);
     }
     return most;
 }

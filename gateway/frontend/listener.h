@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/loop.h"
+#include "tls/context.h"
 
 struct gw_worker;
 
@@ -16,11 +17,13 @@ uint16_t gw_listener_port(int fd);
 
 struct gw_listener {
     struct gw_worker *worker;
-    h2o_socket_t *sock; /* NULL: closed */
+    h2o_socket_t *sock;         /* NULL: closed */
+    struct gw_tls_context *tls; /* counted; NULL: plain text */
     struct gw_timer pause;
 };
 
-/* fd is shared by the workers and stays the caller's. Before the worker's loop runs. */
+/* fd is shared by the workers and stays the caller's; listener->tls is set. Before the worker's
+ * loop runs. */
 int gw_listener_open(struct gw_listener *listener, struct gw_worker *worker, int fd,
                      struct gw_error *error);
 /* Takes what waits in the kernel's queue, then stops listening. Harmless twice. */

@@ -9,7 +9,7 @@ static const enum header_kind {
     REQUEST_ID,
     CONTENT_TYPE,
     FORWARDED_FOR,
-    FORWARDED, /* x-forwarded-host and -proto: ours take their place */
+    FORWARDED, /* the other x-forwarded-*: ours take their place */
 } kinds_of_header[] = {FORWARD, TRACE, REQUEST_ID, CONTENT_TYPE, FORWARDED_FOR, FORWARDED};
 
 static const struct {
@@ -22,6 +22,7 @@ static const struct {
     {"x-forwarded-for", FORWARDED_FOR},
     {"x-forwarded-host", FORWARDED},
     {"x-forwarded-proto", FORWARDED},
+    {"x-forwarded-client-cert", FORWARDED},
     {"traceparent", TRACE},
     {"tracestate", TRACE},
     {"b3", TRACE},
@@ -72,11 +73,19 @@ static void append_item(struct gw_buf *list, struct gw_slice item)
     gw_buf_append(list, item);
 }
 
-/* Metadata that stand beside the client's: request id, three of x-forwarded, trace. */
-#define OWN_METADATA_MAX (4 + GW_TRACE_INJECT_MAX)
+/* Metadata that stand beside the client's: request id, four of x-forwarded, trace. */
+#define OWN_METADATA_MAX (5 + GW_TRACE_INJECT_MAX)
+
+/* What is ours to say cannot be said by the client as grpc-metadata-NAME. */
+static bool is_clients_own(const struct gw_strmap *kinds, struct gw_slice name)
+{
+    const enum header_kind *kind = gw_strmap_get(kinds, name);
+    return kind == NULL || *kind == FORWARD;
+}
 
 void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
                              const struct gw_config *config, struct gw_slice remote_addr,
+                             const struct gw_tls_client *tls_client,
                              struct gw_request_headers *headers)
 {
     static const struct gw_slice prefix = {"grpc-metadata-", 14};
@@ -96,7 +105,7 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
         if (kind == NULL) {
             if (gw_slice_starts_with(name, prefix)) {
                 name = gw_slice_from(name, prefix.len);
-                if (gw_metadata_is_allowed(name, value))
+                if (is_clients_own(kinds, name) && gw_metadata_is_allowed(name, value))
                     items[count++] = (struct gw_metadatum){name, value, GW_INDEX_NEVER};
             }
             continue;
@@ -140,6 +149,10 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
             (struct gw_metadatum){GW_SLICE("x-forwarded-host"), authority, GW_INDEX_NOT};
     struct gw_slice scheme = gw_slice(req->input.scheme->name.base, req->input.scheme->name.len);
     items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-proto"), scheme, GW_INDEX_FIELD};
+
+    if (tls_client != NULL)
+        items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-client-cert"),
+                                               tls_client->forwarded, GW_INDEX_NOT};
 
     headers->trace.trace_id[0] = headers->trace.span_id[0] = '\0';
     headers->trace.x_trace_id = (struct gw_slice){0};

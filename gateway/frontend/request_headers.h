@@ -8,6 +8,7 @@
 #include "base/strmap.h"
 #include "config/config.h"
 #include "grpc/metadata.h"
+#include "tls/client.h"
 #include "trace/trace.h"
 
 /* Fills the table of header names that mean something: the fixed ones and config->forward_headers.
@@ -22,9 +23,10 @@ struct gw_request_headers {
 };
 
 /* Reads the headers of `req` in one pass. `headers` must not move afterwards. remote_addr: the
- * peer's address without port. */
+ * peer's address without port. tls_client: who it is by its certificate, or NULL. */
 void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
                              const struct gw_config *config, struct gw_slice remote_addr,
+                             const struct gw_tls_client *tls_client,
                              struct gw_request_headers *headers);
 
 /* Adds an answer's metadata to the response's headers, as grpc-metadata-NAME or grpc-trailer-NAME

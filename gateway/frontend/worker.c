@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "frontend/certificates.h"
 #include "frontend/connection.h"
 #include "frontend/exchange.h"
 #include "frontend/http2.h"
@@ -29,18 +30,6 @@ static int close_if_idle(h2o_req_t *req, void *arg)
     return 0;
 }
 
-static int close_any(h2o_req_t *req, void *arg)
-{
-    (void)arg;
-    shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RDWR);
-    return 0;
-}
-
-static void foreach_request(struct gw_worker *worker, int (*fn)(h2o_req_t *, void *))
-{
-    worker->frontend->h2o.http1.callbacks.foreach_request(&worker->h2o, fn, NULL);
-}
-
 static void on_sweep(struct gw_timer *timer)
 {
     struct gw_worker *worker = H2O_STRUCT_FROM_MEMBER(struct gw_worker, sweep, timer);
@@ -52,8 +41,9 @@ static void on_sweep(struct gw_timer *timer)
                  (int64_t)__atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED));
     if (worker->draining) {
         if (now >= worker->close_idle_ms) {
-            foreach_request(worker, close_if_idle);
-            gw_connection_close_awaiting(worker, false);
+            worker->frontend->h2o.http1.callbacks.foreach_request(&worker->h2o, close_if_idle,
+                                                                  NULL);
+            gw_connections_close_silent(worker);
         }
         if (__atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED) == 0 ||
             now >= worker->drain_deadline_ms) {
@@ -83,10 +73,9 @@ static void close_all(struct gw_worker *worker)
     worker->ending = true;
     for (size_t i = 0; i < worker->frontend->config->listener_count; i++)
         gw_listener_close(&worker->listeners[i]);
-    foreach_request(worker, close_any);
-    gw_connection_close_awaiting(worker, true);
     gw_connection_close_lingering(worker);
     gw_http2_close(worker->http2);
+    gw_connections_cut(worker);
     /* libh2o sees the ends of the connections in the next turns; answers to what was under way fail
      * to be written. */
     for (int i = 0; i < 100 && __atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED) > 0;
@@ -107,6 +96,7 @@ static void *run(void *arg)
     struct gw_frontend *frontend = worker->frontend;
     h2o_context_init(&worker->h2o, gw_loop_h2o(worker->loop), &frontend->h2o);
     h2o_socket_buffer_prototype.allocator.max = INPUT_BUFFERS_KEPT;
+    h2o_linklist_init_anchor(&worker->connections);
     h2o_linklist_init_anchor(&worker->awaiting);
     h2o_linklist_init_anchor(&worker->lingering);
     worker->http2 = gw_http2_create(worker);
@@ -126,7 +116,6 @@ static void *run(void *arg)
     close_all(worker);
     gw_http2_destroy(worker->http2);
     gw_access_log_writer_destroy(worker->access_log);
-    free(worker->listeners);
     h2o_multithread_queue_t *queue = worker->h2o.queue;
     h2o_context_dispose(&worker->h2o);
     free(queue); /* libh2o leaves it behind */
@@ -142,6 +131,7 @@ int gw_worker_start(struct gw_worker *worker, struct gw_error *error)
     worker->shard = gw_metrics_shard(frontend->metrics, worker->index);
     worker->listeners = gw_alloc(frontend->config->listener_count * sizeof(*worker->listeners));
     for (size_t i = 0; i < frontend->config->listener_count; i++) {
+        worker->listeners[i].tls = gw_certificates_take(frontend->certificates, i);
         if (gw_listener_open(&worker->listeners[i], worker, frontend->listen_fds[i], error) != 0)
             return -1;
     }
@@ -162,5 +152,8 @@ void gw_worker_drain(struct gw_worker *worker, uint64_t timeout_ms)
 void gw_worker_join(struct gw_worker *worker)
 {
     pthread_join(worker->thread, NULL);
+    for (size_t i = 0; i < worker->frontend->config->listener_count; i++)
+        gw_tls_context_unref(worker->listeners[i].tls);
+    free(worker->listeners);
     gw_loop_destroy(worker->loop);
 }

@@ -5,7 +5,8 @@
 #include "base/error.h"
 #include "frontend/internal.h"
 
-/* Starts the thread. worker->frontend and index are set. Negative: cannot; what was begun stays. */
+/* Starts the thread. worker->frontend and index are set. On the control thread. Negative: cannot;
+ * what was begun stays. */
 int gw_worker_start(struct gw_worker *worker, struct gw_error *error);
 /* Stops accepting, ends idle connections, and ends the thread when the last connection has, or
  * after timeout_ms. Any thread; once. */

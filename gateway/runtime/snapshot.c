@@ -8,6 +8,7 @@
 
 #include "balance/balancer.h"
 #include "runtime/internal.h"
+#include "runtime/listener_tls.h"
 
 /* Most nodes that a match may visit (gw_router_worst_case). Real sets of routes need some dozens.
  */
@@ -81,6 +82,15 @@ static void check_strategy(const struct gw_string *strategy, struct gw_diagnosti
     gw_buf_dispose(&names);
 }
 
+static void check_tls(const struct gw_config *config, struct gw_diagnostics *errors)
+{
+    for (size_t i = 0; i < config->listener_count; i++) {
+        if (config->listeners[i].tls.certificate_count > 0)
+            gw_tls_context_unref(
+                gw_listener_tls_create(&config->listeners[i], NULL, 0, NULL, errors));
+    }
+}
+
 static void check_match_cost(const struct gw_snapshot *s, struct gw_diagnostics *errors)
 {
     size_t visits = gw_router_worst_case(s->router);
@@ -101,6 +111,7 @@ struct gw_snapshot *gw_snapshot_create(const struct gw_config *config,
     s->router = gw_router_create();
     for (size_t i = 0; i < config->upstream_count; i++)
         check_strategy(&config->upstreams[i].strategy, errors);
+    check_tls(config, errors);
     s->schema = load_schema(config, errors);
     if (s->schema != NULL) {
         gw_routes_link(s, errors);

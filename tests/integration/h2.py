@@ -3,6 +3,7 @@
 import collections
 import select
 import socket
+import ssl
 import struct
 import time
 
@@ -77,15 +78,20 @@ class Answer:
 
 
 class Client:
-    """Acknowledges SETTINGS and PING by itself, and grants windows unless told otherwise."""
+    """Acknowledges SETTINGS and PING by itself, and grants windows unless told otherwise. `tls` is an
+    ssl.SSLContext, or None for plain text."""
 
-    def __init__(self, port, settings=(), preface=True, window=True, acknowledge=True, buffer=None):
+    def __init__(self, port, settings=(), preface=True, window=True, acknowledge=True, buffer=None, tls=None):
         self.socket = socket.socket()
         if buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.socket.settimeout(15)
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            tls.set_alpn_protocols(["h2"])
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
+            expect(self.socket.selected_alpn_protocol() == "h2", "ALPN")
         self.answers = collections.defaultdict(Answer)
         self.frames, self.goaway, self.closed = [], None, False
         self.settings, self.window, self.acknowledge = {}, window, acknowledge
@@ -174,14 +180,22 @@ class Client:
     def grant(self, size, stream):
         self.send(WINDOW_UPDATE, 0, stream, struct.pack(">I", size))
 
+    def _is_pending(self):
+        return isinstance(self.socket, ssl.SSLSocket) and self.socket.pending() > 0
+
     def read_some(self, timeout):
         """Takes what is there, or waits for it; False when nothing came."""
-        if self.closed or not select.select([self.socket], [], [], timeout)[0]:
+        if self.closed or not (self._is_pending() or select.select([self.socket], [], [], timeout)[0]):
             return False
+        self.socket.settimeout(max(timeout, 0.001))  # what there is may be no data, on TLS
         try:
             data = self.socket.recv(1 << 18)
         except ConnectionResetError:
             data = b""
+        except TimeoutError:
+            return False
+        finally:
+            self.socket.settimeout(15)
         if not data:
             self.closed = True
             return True

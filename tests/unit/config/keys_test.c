@@ -51,8 +51,11 @@ static void absent_keys_have_their_defaults(void **state)
     assert_int_equal(c->limits.header_bytes, 65536);
     assert_int_equal(c->limits.connections, 10000);
     assert_int_equal(c->limits.request_timeout_ms, 30000);
+    assert_int_equal(c->limits.handshake_timeout_ms, 10000);
+    assert_int_equal(c->listeners[0].tls.certificate_count, 0);
     assert_int_equal(c->limits.stream_idle_timeout_ms, 300000);
     assert_int_equal(c->streaming.heartbeat_ms, 15000);
+    assert_int_equal(c->limits.stream_idle_timeout_ms, 300000);
     assert_int_equal(c->limits.header_timeout_ms, 10000);
     assert_int_equal(c->limits.idle_timeout_ms, 180000);
     assert_int_equal(c->limits.body_timeout_ms, 30000);
@@ -308,10 +311,63 @@ static void several_at_once(void **state)
 
 /* --- one rule each --- */
 
+static void a_listener_has_one_certificate_or_several(void **state)
+{
+    (void)state;
+    struct gw_config *c = load("listen:\n"
+                               "  - {address: a:1, tls: {certificate: a.pem, key: /a.key}}\n"
+                               "  - address: a:2\n"
+                               "    tls:\n"
+                               "      certificates:\n"
+                               "        - {certificate: b.pem, key: b.key}\n"
+                               "        - {certificate: c.pem, key: c.key}\n"
+                               "      client_ca: clients.pem\n"
+                               "      client_certificate: optional\n"
+                               "      min_version: 1.3\n"
+                               "limits: {handshake_timeout: 2s}\n");
+    const struct gw_config_tls *one = &c->listeners[0].tls, *several = &c->listeners[1].tls;
+    assert_int_equal(one->certificate_count, 1);
+    assert_string_equal(one->certificates[0].certificate.text, "conf/a.pem");
+    assert_string_equal(one->certificates[0].key.text, "/a.key");
+    assert_int_equal(one->certificates[0].key.place.column, 51);
+    assert_null(one->client_ca.text);
+    assert_int_equal(one->client_certificate, GW_CLIENT_CERTIFICATE_REQUIRED);
+    assert_int_equal(one->min_version, 2);
+    assert_int_equal(several->certificate_count, 2);
+    assert_string_equal(several->certificates[1].certificate.text, "conf/c.pem");
+    assert_string_equal(several->client_ca.text, "conf/clients.pem");
+    assert_int_equal(several->client_certificate, GW_CLIENT_CERTIFICATE_OPTIONAL);
+    assert_int_equal(several->min_version, 3);
+    assert_int_equal(c->limits.handshake_timeout_ms, 2000);
+    gw_config_destroy(c);
+}
+
+static void tls_needs_what_it_needs(void **state)
+{
+    (void)state;
+    assert_refused(
+        "listen:\n"
+        "  - {address: a:1, tls: {}}\n"
+        "  - {address: a:2, tls: {certificate: a, min_version: 1.1}}\n"
+        "  - {address: a:3, tls: {certificates: [{certificate: a}], key: b}}\n"
+        "  - {address: a:4, tls: {certificates: []}}\n"
+        "  - {address: a:5, tls: {certificate: a, key: b, client_certificate: optional}}\n",
+        "f:2:25: `certificate` is missing in `tls`\n"
+        "f:2:25: `key` is missing in `tls`\n"
+        "f:3:25: `key` is missing in `tls`\n"
+        "f:3:55: `min_version`: unknown name \"1.1\", expected one of `1.2`, `1.3`; did you mean "
+        "\"1.2\"?\n"
+        "f:4:41: `key` is missing in a certificate\n"
+        "f:4:65: `key` beside `certificates`, expected one or the other\n"
+        "f:5:40: `certificates`: expected a list of at least one, found an empty list\n"
+        "f:6:70: `client_certificate` without `client_ca`, expected the authorities that a "
+        "client's certificate may come from\n");
+}
+
 static void what_does_not_exist_yet_is_refused(void **state)
 {
     (void)state;
-    assert_refused("listen: [{address: a:1, tls: {}}]\n"
+    assert_refused("listen: [{address: a:1}]\n"
                    "upstreams:\n"
                    "  - name: up\n"
                    "    endpoints: [{address: a:1}]\n"
@@ -326,7 +382,6 @@ static void what_does_not_exist_yet_is_refused(void **state)
                    "  - {annotations: a.C, upstream: up, cors: x}\n"
                    "hooks: []\n"
                    "hook_limits: {}\n",
-                   "f:1:25: `tls` is not supported yet\n"
                    "f:5:5: `tls` is not supported yet\n"
                    "f:6:5: `keepalive` is not supported yet\n"
                    "f:7:5: `health_check` is not supported yet\n"
@@ -407,6 +462,48 @@ static void durations_and_sizes_have_units_and_bounds(void **state)
                    "500ms, 5s, 2m or 1h, found \"0s\"\n"
                    "f:2:45: `header_bytes`: expected a size from 1KiB to 400KiB, written like "
                    "64KiB or 4MiB, found \"401KiB\"\n");
+}
+
+static void every_limit_has_bounds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *lowest, *highest, *below, *above;
+    } limits[] = {
+        {"request_body", "1KiB", "1024MiB", "0KiB", "1025MiB"},
+        {"header_count", "1", "100", "0", "101"},
+        {"header_bytes", "1KiB", "400KiB", "0KiB", "401KiB"},
+        {"connections", "1", "1000000", "0", "1000001"},
+        {"request_timeout", "1ms", "24h", "0ms", "25h"},
+        {"stream_idle_timeout", "1ms", "24h", "0ms", "25h"},
+        {"header_timeout", "1ms", "1h", "0ms", "61m"},
+        {"idle_timeout", "1ms", "24h", "0ms", "25h"},
+        {"body_timeout", "1ms", "24h", "0ms", "25h"},
+        {"write_timeout", "1ms", "24h", "0ms", "25h"},
+        {"concurrent_streams", "1", "10000", "0", "10001"},
+        {"early_resets", "1", "1000000", "0", "1000001"},
+        {"control_frames", "10", "1000000", "9", "1000001"},
+    };
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        const char *const values[] = {limits[i].lowest, limits[i].highest, limits[i].below,
+                                      limits[i].above};
+        for (size_t k = 0; k < 4; k++) {
+            struct gw_buf text = GW_BUF_HEAP;
+            gw_buf_printf(&text, LISTEN "limits: {%s: %s}\n", limits[i].key, values[k]);
+            struct gw_diagnostics errors = {0};
+            struct gw_config *c =
+                gw_config_parse("f", gw_slice_str(gw_buf_terminate(&text)), &errors);
+            char *messages = printed(&errors);
+            if (k < 2)
+                assert_string_equal(messages, "");
+            else
+                assert_non_null(strstr(messages, limits[i].key));
+            assert_int_equal(c != NULL, k < 2);
+            gw_config_destroy(c);
+            free(messages);
+            gw_buf_dispose(&text);
+        }
+    }
 }
 
 static void a_bool_is_true_or_false(void **state)
@@ -637,12 +734,15 @@ int main(void)
         cmocka_unit_test(an_unknown_upstream),
         cmocka_unit_test(an_unset_variable),
         cmocka_unit_test(several_at_once),
+        cmocka_unit_test(a_listener_has_one_certificate_or_several),
+        cmocka_unit_test(tls_needs_what_it_needs),
         cmocka_unit_test(what_does_not_exist_yet_is_refused),
         cmocka_unit_test(the_file_is_a_mapping),
         cmocka_unit_test(there_is_at_least_one_listener),
         cmocka_unit_test(addresses_have_a_host_and_a_port),
         cmocka_unit_test(numbers_have_bounds),
         cmocka_unit_test(durations_and_sizes_have_units_and_bounds),
+        cmocka_unit_test(every_limit_has_bounds),
         cmocka_unit_test(a_bool_is_true_or_false),
         cmocka_unit_test(a_sample_is_between_none_and_all),
         cmocka_unit_test(names_out_of_a_list_are_checked),
