@@ -6,7 +6,7 @@
 #include "frontend/http2_session.h"
 #include "frontend/request_body.h"
 
-#define GW_HTTP2_INLINE_BUFS 4
+#define GW_HTTP2_INLINE_BUFS 2
 
 struct gw_http2_stream {
     struct gw_http2_session *session;
