@@ -22,6 +22,8 @@
 
 /* Most files that the process asks to have open, where the system would give any number. */
 #define FILES_MAX (1u << 20)
+/* libh2o's one time limit, on the wall clock, never comes to act: connection.c has ours. */
+#define LIBH2O_TIMEOUT_MS ((uint64_t)10 * 365 * 24 * 3600 * 1000)
 
 /* The control thread: signals, the admin port, the life of the workers. */
 struct control {
@@ -122,7 +124,7 @@ static void configure_h2o(struct gw_frontend *frontend)
     h2o->server_name = h2o_iovec_init(NULL, 0);
     /* One more than the limit, at which libh2o would refuse a chunked body already. */
     h2o->max_request_entity_size = frontend->config->limits.request_body_bytes + 1;
-    h2o->http1.req_timeout = frontend->config->limits.request_timeout_ms;
+    h2o->http1.req_timeout = LIBH2O_TIMEOUT_MS;
     /* libh2o's HTTP/2 server is never used; its shutdown would leave a timer behind. */
     h2o->http1.upgrade_to_http2 = 0;
     h2o->http2.callbacks.request_shutdown = NULL;

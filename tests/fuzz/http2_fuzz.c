@@ -48,7 +48,6 @@ static void open_worker(void)
     worker.shard = gw_metrics_shard(frontend.metrics, 0);
     h2o_context_init(&worker.h2o, gw_loop_h2o(worker.loop), &frontend.h2o);
     h2o_linklist_init_anchor(&worker.connections);
-    h2o_linklist_init_anchor(&worker.awaiting);
     worker.http2 = gw_http2_create(&worker);
     worker.upstreams = gw_upstreams_create(frontend.upstream_set, worker.loop, worker.shard, 0);
 }
