@@ -39,6 +39,7 @@ static const char help[] =
     "  -t, --content-type TYPE\n"
     "                      explain: the body's type; default application/json\n"
     "  -h, --help          print this\n"
+    "      --version       print the version\n"
     "\n"
     "signals: TERM and INT drain and stop, a second one stops at once; USR1 opens the access log "
     "again.\n"
@@ -153,15 +154,26 @@ static int command_explain(const struct options *options, struct loaded *loaded)
     return status;
 }
 
+static int command_version(const struct options *options, struct loaded *loaded)
+{
+    (void)options;
+    (void)loaded;
+    printf("sluice %s\n", SLUICE_VERSION);
+    return 0;
+}
+
 static const struct command {
     const char *name;
     int (*run)(const struct options *options, struct loaded *loaded);
     const char *argument; /* NULL: takes none */
+    bool has_body;        /* takes --body and --content-type */
+    bool needs_config;
 } commands[] = {
-    {"run", command_run, NULL},
-    {"check", command_check, NULL},
-    {"routes", command_routes, NULL},
-    {"explain", command_explain, "'METHOD /PATH'"},
+    {"run", command_run, .needs_config = true},
+    {"check", command_check, .needs_config = true},
+    {"routes", command_routes, .needs_config = true},
+    {"explain", command_explain, "'METHOD /PATH'", .has_body = true, .needs_config = true},
+    {"version", command_version},
 };
 
 static const struct command *find_command(const char *name)
@@ -185,6 +197,7 @@ int main(int argc, char **argv)
     };
     struct options options = {0};
     int letter;
+    argv[0] = (char *)"sluice"; /* what getopt's complaints begin with */
     while ((letter = getopt_long(argc, argv, "c:b:t:h", long_options, NULL)) != -1) {
         switch (letter) {
         case 'c':
@@ -200,18 +213,13 @@ int main(int argc, char **argv)
             fputs(help, stdout);
             return 0;
         case 'V':
-            printf("sluice %s\n", SLUICE_VERSION);
-            return 0;
+            return command_version(&options, NULL);
         default:
             return fputs("try: sluice --help\n", stderr), EXIT_USAGE;
         }
     }
 
     const char *name = optind < argc ? argv[optind++] : "run";
-    if (strcmp(name, "version") == 0) {
-        printf("sluice %s\n", SLUICE_VERSION);
-        return 0;
-    }
     const struct command *command = find_command(name);
     if (command == NULL)
         return usage("no command is named %s", name);
@@ -221,6 +229,10 @@ int main(int argc, char **argv)
         options.request = argv[optind++];
     if (optind < argc)
         return usage("%s is one argument too many", argv[optind]);
+    if ((options.body != NULL || options.content_type != NULL) && !command->has_body)
+        return usage("%s takes neither --body nor --content-type", name);
+    if (!command->needs_config)
+        return command->run(&options, NULL);
 
     char default_config[512];
     if (options.config == NULL) {

@@ -249,8 +249,10 @@ static void check_upstream_name(struct gw_reader *r, const struct gw_string *nam
     GW_VEC(const char *) names = {0};
     bool found = false;
     for (size_t i = 0; i < config->upstream_count; i++) {
-        if (config->upstreams[i].name.text == NULL)
+        if (config->upstreams[i].name.text == NULL) {
+            found = true; /* this may be it: its name is at fault, and told */
             continue;
+        }
         *gw_vec_push(&names) = config->upstreams[i].name.text;
         found = found || strcmp(name->text, config->upstreams[i].name.text) == 0;
     }

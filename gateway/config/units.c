@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 struct unit {
     const char *name;
@@ -55,6 +56,8 @@ int gw_unit_size_parse(struct gw_slice text, uint64_t *ret_bytes)
 
 const char *gw_duration_format(char out[GW_UNIT_TEXT], uint64_t ms)
 {
+    if (ms == 0)
+        return strcpy(out, "0s"); /* rather than 0h */
     return format(out, durations, COUNT(durations), ms);
 }
 

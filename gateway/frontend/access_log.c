@@ -105,6 +105,15 @@ static int open_path(const char *path)
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 }
 
+static void destroy(struct gw_access_log *log)
+{
+    gw_loop_destroy(log->loop);
+    if (log->fd != STDOUT_FILENO)
+        close(log->fd);
+    free(log->path);
+    free(log);
+}
+
 struct gw_access_log *gw_access_log_open(const char *path, struct gw_metrics *metrics,
                                          uint32_t shard, struct gw_error *error)
 {
@@ -122,7 +131,13 @@ struct gw_access_log *gw_access_log_open(const char *path, struct gw_metrics *me
     log->dropped = gw_metrics_add(
         metrics, GW_COUNTER, "sluice_access_log_dropped_total",
         "Access log lines dropped because the file fell behind or could not be written.", NULL, 0);
-    pthread_create(&log->thread, NULL, run, log);
+    int failed = pthread_create(&log->thread, NULL, run, log);
+    if (failed != 0) {
+        gw_error_set(error, GW_UNAVAILABLE, GW_NO_POSITION, "cannot start the access log: %s",
+                     strerror(failed));
+        destroy(log);
+        return NULL;
+    }
     return log;
 }
 
@@ -170,11 +185,7 @@ void gw_access_log_close(struct gw_access_log *log)
         return;
     post(log, on_stop); /* behind the last buffer */
     pthread_join(log->thread, NULL);
-    gw_loop_destroy(log->loop);
-    if (log->fd != STDOUT_FILENO)
-        close(log->fd);
-    free(log->path);
-    free(log);
+    destroy(log);
 }
 
 /* --- a worker's side --- */

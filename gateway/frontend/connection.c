@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "frontend/http1.h"
@@ -204,6 +205,10 @@ static void on_close(void *data)
     struct gw_loop *loop = connection->worker->loop;
     gw_task_cancel(loop, &connection->http1.next);
     gw_tls_handshake_cancel(&connection->tls.handshake);
+    if (connection->worker->ending && connection->linger.fd >= 0) {
+        close(connection->linger.fd);
+        connection->linger.fd = -1;
+    }
     if (connection->linger.fd < 0) {
         release(connection);
         return;

@@ -114,6 +114,7 @@ static void on_dispose(void *arg)
         gw_call_cancel(x->call);
         gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
     }
+    gw_task_cancel(x->worker->loop, &x->leave);
     gw_stream_dispose(x->stream);
     gw_request_stream_dispose(x->request_stream);
     if (x->watching)
@@ -128,6 +129,8 @@ static void on_dispose(void *arg)
     if (x->worker->access_log != NULL)
         log_access(x, duration_ns);
 }
+
+static void on_leave(struct gw_task *task);
 
 static struct gw_exchange *begin(h2o_req_t *req)
 {
@@ -148,6 +151,7 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->message_error.status = GW_OK;
     x->stream = NULL;
     x->request_stream = NULL;
+    x->leave = (struct gw_task){.fn = on_leave};
     x->watching = false;
     gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
                             gw_slice(x->connection->remote, x->connection->remote_length),
@@ -309,6 +313,11 @@ static void abandon(struct gw_exchange *x)
     x->req->http1_is_persistent = 0;
     gw_exchange_answer_error(x, 499, GW_CANCELLED, GW_SLICE("the client has left"),
                              (struct gw_slice){0});
+}
+
+static void on_leave(struct gw_task *task)
+{
+    abandon(H2O_STRUCT_FROM_MEMBER(struct gw_exchange, leave, task));
 }
 
 static void on_client_readable(h2o_socket_t *sock, const char *error)
@@ -531,7 +540,8 @@ static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostrea
 {
     (void)self;
     struct gw_exchange *x = begin(req);
-    gw_connection_linger(x->connection);
+    if (is_http1(x))
+        gw_connection_linger(x->connection);
     static const struct gw_json_options plain;
     if (req->res.status == 413)
         gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
@@ -565,7 +575,7 @@ static int sweep_request(h2o_req_t *req, void *arg)
     (void)arg;
     struct gw_exchange *x = gw_connection_of(req->conn)->http1.exchange;
     if (x != NULL && x->call != NULL && has_left(x->connection->sock))
-        abandon(x);
+        gw_loop_defer(x->worker->loop, &x->leave); /* it may free what libh2o stands on here */
     return 0;
 }
 

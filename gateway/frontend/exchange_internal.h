@@ -32,7 +32,8 @@ struct gw_exchange {
     struct gw_stream *stream;      /* the answer, of a method that streams it; else NULL */
     struct gw_request_stream *request_stream; /* the same of the request */
 
-    bool watching; /* the client's socket is ours to read */
+    struct gw_task leave; /* the client was found to have left */
+    bool watching;        /* the client's socket is ours to read */
 };
 
 /* The call has ended, or is given up: counts it. */

@@ -56,10 +56,8 @@ void gw_files_destroy(struct gw_files *files)
     if (files == NULL)
         return;
     for (size_t i = 0; i < files->count; i++) {
-        if (files->folders[i].prefix.len == 0)
-            continue;
-        free(files->folders[i].pathconf.path.base);
-        h2o_config_dispose_pathconf(&files->folders[i].pathconf);
+        if (files->folders[i].prefix.len > 0)
+            h2o_config_dispose_pathconf(&files->folders[i].pathconf);
     }
     h2o_mem_clear_pool(&files->pool);
     free(files);

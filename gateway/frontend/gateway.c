@@ -206,6 +206,16 @@ static void say_ready(const struct gw_frontend *frontend, int admin_fd)
     fprintf(stderr, "\n");
 }
 
+/* Where one cannot start, the others wait for it: no way leads back. */
+static void start_worker(struct gw_worker *worker)
+{
+    struct gw_error error;
+    if (gw_worker_start(worker, &error) == 0)
+        return;
+    fprintf(stderr, "sluice: %s\n", error.message);
+    _exit(1);
+}
+
 static void serve(struct control *control, int admin_fd)
 {
     struct gw_frontend *frontend = &control->frontend;
@@ -213,7 +223,7 @@ static void serve(struct control *control, int admin_fd)
         admin_fd >= 0 ? gw_admin_create(frontend, control->loop, admin_fd) : NULL;
     pthread_barrier_init(&frontend->started, NULL, frontend->worker_count + 1);
     for (uint32_t i = 0; i < frontend->worker_count; i++)
-        gw_worker_start(&frontend->workers[i]);
+        start_worker(&frontend->workers[i]);
     pthread_barrier_wait(&frontend->started);
     gw_certificates_watch(frontend->certificates, control->loop);
     __atomic_store_n(&frontend->is_ready, 1, __ATOMIC_RELEASE);

@@ -163,7 +163,7 @@ static size_t find_end(struct gw_slice bytes, size_t *scanned)
 {
     /* An empty line before the request line is not the end of the head. */
     size_t from = *scanned;
-    if (from == 0 && gw_slice_starts_with(bytes, GW_SLICE("\r\n")))
+    if (from < 2 && gw_slice_starts_with(bytes, GW_SLICE("\r\n")))
         from = 2;
     for (;;) {
         const char *newline =

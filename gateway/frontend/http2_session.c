@@ -288,10 +288,11 @@ static int on_frame_not_sent(nghttp2_session *nghttp2, const nghttp2_frame *fram
 {
     (void)error;
     (void)arg;
-    /* Headers that are too long for nghttp2: without them the answer would never end. */
-    if (frame->hd.type == NGHTTP2_HEADERS)
-        nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                  NGHTTP2_INTERNAL_ERROR);
+    int32_t id = frame->hd.stream_id;
+    /* Headers that are too long for nghttp2: without them the answer would never end. A stream that
+     * its client has reset meanwhile has ended. */
+    if (frame->hd.type == NGHTTP2_HEADERS && nghttp2_session_find_stream(nghttp2, id) != NULL)
+        nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE, id, NGHTTP2_INTERNAL_ERROR);
     return 0;
 }
 

@@ -124,10 +124,11 @@ static void pseudo_header(struct gw_http2_stream *stream, struct gw_slice name,
 /* Crumbs become one header (RFC 9113 section 8.2.3). */
 static void add_cookie(struct gw_http2_stream *stream, struct gw_slice value)
 {
-    struct gw_slice *cookie = &stream->request.cookie;
-    *cookie = cookie->len == 0 ? gw_pool_dup(&stream->req.pool, value)
-                               : gw_pool_printf(&stream->req.pool, "%.*s; %.*s",
-                                                GW_SLICE_ARG(*cookie), GW_SLICE_ARG(value));
+    struct gw_buf *cookie = &stream->request.cookie;
+    cookie->pool = &stream->req.pool;
+    if (cookie->len > 0)
+        gw_buf_append(cookie, GW_SLICE("; "));
+    gw_buf_append(cookie, value);
 }
 
 /* As libh2o's HTTP/1.1, which keeps what concerns the connection and the framing to itself. */
@@ -242,11 +243,6 @@ void gw_http2_stream_tell(struct gw_http2_stream *stream)
  * nghttp2 codes those that recur; the others, which are nobody's but this answer's, follow as plain
  * literals, which is cheaper for both sides than Huffman's code. */
 
-void gw_http2_set_trailers(h2o_req_t *req, const h2o_headers_t *trailers)
-{
-    stream_of(req)->response.trailers = trailers;
-}
-
 struct header_list {
     nghttp2_nv *items;
     size_t count;
@@ -352,8 +348,7 @@ static void submit_headers(struct gw_http2_stream *stream)
         put(&list, GW_SLICE("server"), gw_slice(server->base, server->len), 0);
     if (req->res.content_length != SIZE_MAX && req->res.status != 204 && req->res.status != 304)
         put(&list, GW_SLICE("content-length"), number_text(req, req->res.content_length), 0);
-    bool is_all = stream->response.state == H2O_SEND_STATE_FINAL &&
-                  stream->response.buf_count == 0 && stream->response.trailers == NULL;
+    bool is_all = stream->response.state == H2O_SEND_STATE_FINAL && stream->response.buf_count == 0;
     /* After the answer's last frame the stream is gone, and with it what is to be appended. */
     stream->response.has_literals =
         !is_all && headers_bound(&req->res.headers) <= GW_H2_PAYLOAD_BYTES;
@@ -361,14 +356,6 @@ static void submit_headers(struct gw_http2_stream *stream)
     nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_data};
     nghttp2_submit_response(stream->session->nghttp2, stream->id, list.items, list.count,
                             is_all ? NULL : &provider);
-}
-
-static void submit_trailers(struct gw_http2_stream *stream)
-{
-    const h2o_headers_t *trailers = stream->response.trailers;
-    struct header_list list = list_for(&stream->req, trailers->size);
-    put_all(&list, trailers, true);
-    nghttp2_submit_trailer(stream->session->nghttp2, stream->id, list.items, list.count);
 }
 
 /* --- the answer's body --- */
@@ -437,13 +424,8 @@ static ssize_t read_data(nghttp2_session *nghttp2, int32_t id, uint8_t *out, siz
     size_t left = count > 0 ? stream->response.bufs->len : 0;
     size_t n = left < length ? left : length;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (is_final && count <= 1 && n == left) {
+    if (is_final && count <= 1 && n == left)
         *flags |= NGHTTP2_DATA_FLAG_EOF;
-        if (stream->response.trailers != NULL) {
-            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-            submit_trailers(stream);
-        }
-    }
     return (ssize_t)n;
 }
 

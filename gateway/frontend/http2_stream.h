@@ -16,7 +16,8 @@ struct gw_http2_stream {
         struct gw_request_fault fault;
         struct gw_request_body body;
         size_t header_count, header_bytes; /* as SETTINGS_MAX_HEADER_LIST_SIZE counts */
-        struct gw_slice host, cookie;
+        struct gw_slice host;
+        struct gw_buf cookie;
         bool has_headers, is_at_handler, has_ended;
     } request;
     struct {
@@ -26,7 +27,6 @@ struct gw_http2_stream {
         h2o_iovec_t inline_bufs[GW_HTTP2_INLINE_BUFS];
         h2o_send_state_t state;
         uint64_t waits_since_ms; /* data waits to be framed; 0: none does */
-        const h2o_headers_t *trailers;
         bool has_begun, has_ended, is_bodiless;
         bool has_literals; /* to be appended when nghttp2 has made the headers' frame */
     } response;

@@ -59,7 +59,7 @@ struct gw_worker {
     struct gw_http2 *http2;
     struct gw_timer sweep;
     uint32_t connection_count; /* atomic: whoever accepts reads all workers' */
-    bool draining;
+    bool draining, ending;     /* ending: the loop has stopped */
     uint64_t drain_deadline_ms, close_idle_ms;
     struct gw_message drain_message, end_message;
 };

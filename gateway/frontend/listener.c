@@ -143,14 +143,20 @@ static void on_readable(h2o_socket_t *sock, const char *error)
         accept_some(sock->data, ACCEPT_MOST);
 }
 
-void gw_listener_open(struct gw_listener *listener, struct gw_worker *worker, int fd)
+int gw_listener_open(struct gw_listener *listener, struct gw_worker *worker, int fd,
+                     struct gw_error *error)
 {
+    int own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (own_fd < 0)
+        return gw_error_set(error, GW_UNAVAILABLE, GW_NO_POSITION,
+                            "cannot open a listening socket once more: %s", strerror(errno));
     listener->worker = worker;
     listener->pause.fn = on_pause_end;
-    listener->sock = h2o_evloop_socket_create(
-        gw_loop_h2o(worker->loop), fcntl(fd, F_DUPFD_CLOEXEC, 0), H2O_SOCKET_FLAG_DONT_READ);
+    listener->sock =
+        h2o_evloop_socket_create(gw_loop_h2o(worker->loop), own_fd, H2O_SOCKET_FLAG_DONT_READ);
     listener->sock->data = listener;
     h2o_socket_read_start(listener->sock, on_readable);
+    return 0;
 }
 
 void gw_listener_close(struct gw_listener *listener)

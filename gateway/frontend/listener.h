@@ -22,8 +22,10 @@ struct gw_listener {
     struct gw_timer pause;
 };
 
-/* fd is shared by the workers and stays the caller's; listener->tls is set. */
-void gw_listener_open(struct gw_listener *listener, struct gw_worker *worker, int fd);
+/* fd is shared by the workers and stays the caller's; listener->tls is set. Before the worker's
+ * loop runs. */
+int gw_listener_open(struct gw_listener *listener, struct gw_worker *worker, int fd,
+                     struct gw_error *error);
 /* Takes what waits in the kernel's queue, then stops listening. Harmless twice. */
 void gw_listener_close(struct gw_listener *listener);
 

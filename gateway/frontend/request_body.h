@@ -48,9 +48,8 @@ struct gw_request_body *gw_request_body_of(h2o_req_t *req);
 void gw_request_body_read(struct gw_request_body *body, gw_request_body_fn on_more, void *arg);
 /* The first n of body->bytes have moved on: the client may send as many. */
 void gw_request_body_consume(struct gw_request_body *body, size_t n);
-/* Waits for all of it. True where there is nothing to wait for; else on_end is called, once. Then
- * it is complete, or body->fault says why it will not be. Meanwhile the client may send all of it.
- */
+/* Waits for all of it, which the client may send meanwhile. True where there is nothing to wait
+ * for; else on_end is called, once: it is complete, or body->fault says why it will not be. */
 bool gw_request_body_collect(struct gw_request_body *body, gw_request_body_fn on_end, void *arg);
 
 /* --- the protocol's side --- */

@@ -66,15 +66,11 @@ static struct gw_slice new_request_id(gw_pool *pool)
     return gw_slice(id, GW_UUID_LENGTH);
 }
 
-static struct gw_slice forwarded_for(gw_pool *pool, struct gw_slice client, struct gw_slice peer)
+static void append_item(struct gw_buf *list, struct gw_slice item)
 {
-    if (client.len == 0)
-        return peer;
-    struct gw_buf value = gw_buf_in_pool(pool);
-    gw_buf_append(&value, client);
-    gw_buf_append(&value, GW_SLICE(", "));
-    gw_buf_append(&value, peer);
-    return gw_buf_slice(&value);
+    if (list->len > 0)
+        gw_buf_append(list, GW_SLICE(", "));
+    gw_buf_append(list, item);
 }
 
 /* Metadata that stand beside the client's: request id, four of x-forwarded, trace. */
@@ -98,7 +94,7 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
         h2o_mem_alloc_pool(pool, (req->headers.size + OWN_METADATA_MAX) * sizeof(*items));
     size_t count = 0;
     struct gw_trace_headers trace_headers = {{0}};
-    struct gw_slice client_forwarded_for = {0};
+    struct gw_buf forwarded_for = gw_buf_in_pool(pool);
 
     headers->content_type = headers->request_id = (struct gw_slice){0};
     for (size_t i = 0; i < req->headers.size; i++) {
@@ -131,7 +127,7 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
             break;
         case FORWARDED_FOR:
             if (gw_metadata_is_allowed(name, value))
-                client_forwarded_for = forwarded_for(pool, client_forwarded_for, value);
+                append_item(&forwarded_for, value);
             break;
         case FORWARDED:
             break;
@@ -142,9 +138,11 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
         headers->request_id = new_request_id(pool);
     items[count++] =
         (struct gw_metadatum){GW_SLICE("x-request-id"), headers->request_id, GW_INDEX_NOT};
-    items[count++] =
-        (struct gw_metadatum){GW_SLICE("x-forwarded-for"),
-                              forwarded_for(pool, client_forwarded_for, remote_addr), GW_INDEX_NOT};
+    if (forwarded_for.len > 0)
+        append_item(&forwarded_for, remote_addr);
+    items[count++] = (struct gw_metadatum){
+        GW_SLICE("x-forwarded-for"),
+        forwarded_for.len > 0 ? gw_buf_slice(&forwarded_for) : remote_addr, GW_INDEX_NOT};
     struct gw_slice authority = gw_slice(req->input.authority.base, req->input.authority.len);
     if (authority.len > 0 && is_visible(authority))
         items[count++] =

@@ -282,8 +282,7 @@ static void end_idle(struct gw_stream *s)
         gw_connection_break_off(s->exchange->req);
 }
 
-/* Looks again after a part of the limit, so that a reader that has stopped is found soon behind it.
- */
+/* Looks again after a part of the limit: a reader that has stopped is found soon behind it. */
 #define LOOKS 4
 
 static void on_timer(struct gw_timer *timer)

@@ -54,6 +54,7 @@ static void on_drain(struct gw_message *message)
 
 static void close_all(struct gw_worker *worker)
 {
+    worker->ending = true;
     for (size_t i = 0; i < worker->frontend->config->listener_count; i++)
         gw_listener_close(&worker->listeners[i]);
     gw_http2_close(worker->http2);
@@ -85,8 +86,6 @@ static void *run(void *arg)
             gw_access_log_writer_create(frontend->access_log, worker->loop, worker->shard);
     worker->upstreams =
         gw_upstreams_create(frontend->upstream_set, worker->loop, worker->shard, worker->index);
-    for (size_t i = 0; i < frontend->config->listener_count; i++)
-        gw_listener_open(&worker->listeners[i], worker, frontend->listen_fds[i]);
     pthread_barrier_wait(&frontend->started);
     worker->sweep.fn = on_sweep;
     gw_timer_start(worker->loop, &worker->sweep, gw_loop_now_ms(worker->loop) + SWEEP_MS);
@@ -106,16 +105,22 @@ static void *run(void *arg)
     return NULL;
 }
 
-void gw_worker_start(struct gw_worker *worker)
+int gw_worker_start(struct gw_worker *worker, struct gw_error *error)
 {
     struct gw_frontend *frontend = worker->frontend;
-    size_t listener_count = frontend->config->listener_count;
     worker->loop = gw_loop_create();
     worker->shard = gw_metrics_shard(frontend->metrics, worker->index);
-    worker->listeners = gw_alloc(listener_count * sizeof(*worker->listeners));
-    for (size_t i = 0; i < listener_count; i++)
+    worker->listeners = gw_alloc(frontend->config->listener_count * sizeof(*worker->listeners));
+    for (size_t i = 0; i < frontend->config->listener_count; i++) {
         worker->listeners[i].tls = gw_certificates_take(frontend->certificates, i);
-    pthread_create(&worker->thread, NULL, run, worker);
+        if (gw_listener_open(&worker->listeners[i], worker, frontend->listen_fds[i], error) != 0)
+            return -1;
+    }
+    int failed = pthread_create(&worker->thread, NULL, run, worker);
+    if (failed != 0)
+        return gw_error_set(error, GW_UNAVAILABLE, GW_NO_POSITION, "cannot start a worker: %s",
+                            strerror(failed));
+    return 0;
 }
 
 void gw_worker_drain(struct gw_worker *worker, uint64_t timeout_ms)

@@ -2,10 +2,12 @@
 #ifndef GW_FRONTEND_WORKER_H
 #define GW_FRONTEND_WORKER_H
 
+#include "base/error.h"
 #include "frontend/internal.h"
 
-/* Starts the thread. worker->frontend and index are set. On the control thread. */
-void gw_worker_start(struct gw_worker *worker);
+/* Starts the thread. worker->frontend and index are set. On the control thread. Negative: cannot;
+ * what was begun stays. */
+int gw_worker_start(struct gw_worker *worker, struct gw_error *error);
 /* Stops accepting, ends idle connections, and ends the thread when the last connection has, or
  * after timeout_ms. Any thread; once. */
 void gw_worker_drain(struct gw_worker *worker, uint64_t timeout_ms);

@@ -28,13 +28,15 @@ static struct gw_slice *slot_of(struct gw_trace_headers *h, struct gw_slice name
     }
 }
 
-static struct gw_slice join(gw_pool *pool, struct gw_slice a, struct gw_slice b)
+static void join_tracestate(struct gw_trace_headers *h, gw_pool *pool, struct gw_slice value)
 {
-    char *both = h2o_mem_alloc_pool(pool, a.len + 1 + b.len);
-    memcpy(both, a.base, a.len);
-    both[a.len] = ',';
-    h2o_memcpy(both + a.len + 1, b.base, b.len);
-    return gw_slice(both, a.len + 1 + b.len);
+    if (h->joined_tracestate.len == 0) {
+        h->joined_tracestate = gw_buf_in_pool(pool);
+        gw_buf_append(&h->joined_tracestate, h->tracestate);
+    }
+    gw_buf_append_byte(&h->joined_tracestate, ',');
+    gw_buf_append(&h->joined_tracestate, value);
+    h->tracestate = gw_buf_slice(&h->joined_tracestate);
 }
 
 bool gw_trace_headers_take(struct gw_trace_headers *h, gw_pool *pool, struct gw_slice name,
@@ -45,7 +47,9 @@ bool gw_trace_headers_take(struct gw_trace_headers *h, gw_pool *pool, struct gw_
         return false;
     if (slot->len == 0)
         *slot = value;
-    else if (slot == &h->tracestate || slot == &h->traceparent)
-        *slot = join(pool, *slot, value);
+    else if (slot == &h->tracestate)
+        join_tracestate(h, pool, value);
+    else if (slot == &h->traceparent)
+        *slot = GW_SLICE("several");
     return true;
 }

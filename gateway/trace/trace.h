@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/slice.h"
 
@@ -18,11 +19,12 @@ struct gw_trace_headers {
     struct gw_slice traceparent, tracestate;
     struct gw_slice b3, x_b3_traceid, x_b3_spanid, x_b3_parentspanid, x_b3_sampled, x_b3_flags;
     struct gw_slice x_trace_id, x_span_id, x_parent_id;
+    struct gw_buf joined_tracestate; /* where there are several, `tracestate` is of this */
 };
 
 /* Files the header in `h` if `name` (lower case) is one of them; false otherwise. A second header
- * of a name is ignored, but for tracestate and traceparent, whose values are joined in the pool (a
- * joined traceparent is malformed, as W3C wants). */
+ * of a name is ignored, but for tracestate, whose values are joined in the pool, and traceparent,
+ * which is malformed when there are two, as W3C wants. */
 bool gw_trace_headers_take(struct gw_trace_headers *h, gw_pool *pool, struct gw_slice name,
                            struct gw_slice value);
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/mem.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/random.h"
 
 /* Addresses of a host name that one attempt goes through. */

@@ -38,9 +38,10 @@ def protos(t):
     return _sets[t.source]
 
 
-def gateway(t, backend, config=CONFIG, limits="", streaming=""):
+def gateway(t, backend, config=CONFIG, limits="", streaming="", env=None):
     return t.gateway(
         config,
+        env,
         SET=t.write("feed.binpb", protos(t).bytes),
         BACKENDS=endpoints(backend.address),
         LIMITS=limits,

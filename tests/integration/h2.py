@@ -141,6 +141,11 @@ class Client:
             data += frame(DATA, END_STREAM if end else 0, stream, body)
         return stream, data
 
+    def request_with_block(self, block, end=True):
+        stream = self.next_stream()
+        self.send(HEADERS, END_HEADERS | (END_STREAM if end else 0), stream, block)
+        return stream
+
     def request(self, *args, **kwargs):
         stream, data = self.request_frames(*args, **kwargs)
         self.send_raw(data)

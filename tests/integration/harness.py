@@ -549,6 +549,25 @@ class Process:
         expect_equal(status, 0, f"exit status of {self.name}")
 
 
+class PortTaken(Failure):
+    """By somebody else, between free_port and the process's start."""
+
+
+def expect_started(process):
+    kind = PortTaken if "Address already in use" in process.output() else Failure
+    if not process.is_running():
+        raise kind(f"{process.name} ended: {process.output()}")
+
+
+def started_on_free_ports(start):
+    for _ in range(3):
+        try:
+            return start()
+        except PortTaken as failure:
+            last = failure
+    raise last
+
+
 class Service(Process):
     """One of ours."""
 
@@ -559,7 +578,7 @@ class Service(Process):
         command += ["--health-port", str(self.health_port), "--db", self.db, *options]
         super().__init__(name, command, os.path.join(t.folder, f"{name}-{self.port}.log"))
         wait_for(f"{name} to listen", lambda: not self.is_running() or is_listening(self.health_port))
-        expect(self.is_running(), lambda: f"{name} ended: {self.output()}")
+        expect_started(self)
 
     @property
     def address(self):
@@ -575,7 +594,7 @@ class Gateway(Process):
             "sluice", command, os.path.join(t.folder, f"sluice-{self.port}.log"), {**os.environ, **(env or {})}
         )
         wait_for("sluice to be ready", lambda: not self.is_running() or self.is_ready())
-        expect(self.is_running(), lambda: f"sluice ended: {self.output()}")
+        expect_started(self)
 
     def is_ready(self):
         try:
@@ -699,10 +718,11 @@ class Context:
         return self.started(Process(name, command, os.path.join(self.folder, name + ".log")))
 
     def service(self, name, **options):
-        return self.started(Service(self, name, **options))
+        return self.started(started_on_free_ports(lambda: Service(self, name, **options)))
 
     def gateway(self, config, env=None, **values):
-        return self.started(Gateway(self, self.expand_known(config, values), env))
+        config = self.expand_known(config, values)
+        return self.started(started_on_free_ports(lambda: Gateway(self, config, env)))
 
     def expand_known(self, config, values):
         """@NAME@ of the test's own values; the gateway fills in its ports."""

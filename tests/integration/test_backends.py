@@ -137,6 +137,19 @@ def test_header_lists_of_a_backend_have_a_limit(t):
     expect_error(response, response.status, response.json()["code"])
 
 
+def test_a_backend_cannot_write_headers_of_the_response(t):
+    for value in "a\r\nx-injected: 1", "a\nx-injected: 1", "a\0b":
+        for make in (
+            lambda s, value=value: headers(s, **GRPC, x_evil=value) + data(s, USER_7) + headers(s, True, grpc_status="0"),
+            lambda s, value=value: headers(s, **GRPC) + data(s, USER_7) + headers(s, True, grpc_status="0", x_evil=value),
+        ):
+            response = one_answer(t, make)
+            expect_error(response, 502, 13)
+            expect(response.header("x-injected") is None, f"{response}")
+    response = one_answer(t, lambda s: headers(s, True, **GRPC, grpc_status="5", grpc_message="a%0D%0Ax-injected:%201"))
+    expect_equal(expect_error(response, 404, 5)["message"], "a\r\nx-injected: 1")
+
+
 def test_goaway_lets_calls_under_way_end(t):
     """A call below GOAWAY's last stream is answered; the next goes over a new connection."""
     def on_frame(connection, kind, flags, stream, payload):

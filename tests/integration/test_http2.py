@@ -240,6 +240,24 @@ def test_cookie_crumbs_become_one_header(t):
     expect_equal((metadata["x-forwarded-host"], metadata["x-forwarded-proto"]), ("x", "http"))
 
 
+def test_answers_on_their_way_to_streams_that_were_reset(t):
+    """Their headers wait behind what the client has not read, and are dropped; nothing more is said of them."""
+    gateway, _ = start(t, GetUser=lambda request, _: user_answer(t, full_name="x" * 1_000_000))
+    wide = [(h2.INITIAL_WINDOW_SIZE, 0x7FFFFFFF)]
+    with h2.Client(gateway.port, settings=wide, window=False, buffer=4096) as client:
+        client.grant(0x7FFF0000 - 65535, 0)
+        large = [client.request() for _ in range(8)]
+        time.sleep(1)  # for the kernel's buffers to be full
+        dropped = [client.request("/nowhere") for _ in range(10)]
+        time.sleep(0.2)
+        for stream in dropped:
+            client.send(h2.RST_STREAM, 0, stream, h2.CANCEL.to_bytes(4, "big"))
+        for stream in large:
+            expect_equal(client.answer(stream).ended, True)
+        client.settle()
+        expect_equal([client.answers[stream] for stream in dropped if client.answers[stream].is_over()], [])
+
+
 def test_trailers_of_a_request_are_passed_over(t):
     seen = []
 
@@ -398,8 +416,7 @@ def test_idle_connections_cost_little(t):
     for client in clients:
         client.socket.close()
     print(f"     an idle connection has {each / 1024:.0f} KiB")
-    limit = 40_000 if "asan" not in t.build else 400_000
-    expect_within(each, 0, limit, "bytes for an idle connection")
+    expect_within(each, 0, 40_000 + t.memory_slack / 300, "bytes for an idle connection")
 
 
 def test_a_stream_goes_out_message_by_message(t):
@@ -434,7 +451,7 @@ def test_a_slow_reader_holds_the_backend_back(t):
         expect(sent - 20000 < 3000, f"the backend has sent {sent - 20000} of endless items of 1 KB")
         expect_equal(len(client.answers[stream].body), 65535, "bytes within the window")
         growth = feed.resident_bytes(gateway.pid) - before
-        expect(growth < 1 << 20, f"the gateway grew by {growth} bytes for one reader")
+        expect(growth < (1 << 20) + t.memory_slack, f"the gateway grew by {growth} bytes for one reader")
         other = client.request("/nowhere", "HEAD")  # needs no window
         expect_equal(client.answer(other).status, 404, "an answer beside")
         client.grant(1 << 20, 0)

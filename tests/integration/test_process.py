@@ -3,6 +3,7 @@
 import re
 import resource
 import signal
+import subprocess
 import threading
 import time
 
@@ -155,6 +156,22 @@ def test_a_stop_under_load_answers_every_request_that_was_sent(t):
         client.close()
 
 
+def test_connections_that_linger_end_with_the_process(t):
+    """Whose clients have their answer, and send on nevertheless."""
+    limits = "limits: {request_body: 1KiB}\ndrain: {timeout: 100ms}\n"
+    gateway = user_gateway(t, user_backend(t).address, config=USER + limits)
+    clients = [gateway.client() for _ in range(5)]
+    for client in clients:
+        client.send(b"POST /v1/users HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n")
+        expect_equal(client.response().status, 413)
+    begin = time.monotonic()
+    gateway.signal(signal.SIGTERM)
+    expect_equal(gateway.wait(5), 0, "exit status")
+    expect_within(time.monotonic() - begin, 0, 1, "seconds")
+    for client in clients:
+        client.close()
+
+
 def test_it_says_which_ports_it_took(t):
     backend = user_backend(t)
     config = t.expand(USER, PORT=0, ADMIN=0, BACKENDS=endpoints(backend.address))
@@ -197,6 +214,33 @@ def test_the_soft_limit_of_open_files_is_raised(t):
     for client in clients:
         expect_equal(client.response().status, 200)
         client.close()
+
+
+def start_within(t, limit, value, config):
+    """Starts it under a limit of the system, for it to fail; gives what it says."""
+    config = t.expand(config, PORT=0, ADMIN=0, BACKENDS=endpoints("127.0.0.1:1"))
+    command = ["prlimit", f"--{limit}={value}", t.sluice, "run", "-c", t.write("limited.yaml", config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    expect_equal(done.returncode, 1, f"exit status with {done.stderr!r}")
+    return done.stderr
+
+
+def test_a_thread_that_cannot_start_ends_the_start(t):
+    if t.memory_slack:
+        return  # ThreadSanitizer does not start with such a stack
+    too_large = 1 << 50  # what each thread would get as its stack
+    without_log = USER.replace('access_log: {path: "-"}', "")
+    expect_equal(start_within(t, "stack", too_large, USER),
+                 "sluice: cannot start the access log: Resource temporarily unavailable\n")
+    expect_equal(start_within(t, "stack", too_large, without_log),
+                 "sluice: cannot start a worker: Resource temporarily unavailable\n")
+
+
+def test_too_few_files_for_the_listeners_of_all_workers_end_the_start(t):
+    ports = ", ".join(['{address: "127.0.0.1:0"}'] * 30)
+    config = USER.replace('{address: "127.0.0.1:@PORT@"}', ports)
+    expect_equal(start_within(t, "nofile", 60, config).splitlines()[-1],
+                 "sluice: cannot open a listening socket once more: Too many open files")
 
 
 def test_it_goes_on_when_files_run_out(t):

@@ -365,6 +365,33 @@ def test_http_1_0_and_empty_or_failing_streams(t):
     expect_equal(json.loads(lines[1])["error"]["code"], 8)
 
 
+def test_http_1_0_clients_that_leave_behind_a_byte_too_many(t):
+    """Their leaving is found by the sweep, which goes on to the next of them."""
+    ended = queue.Queue()
+
+    def endless(request, context):
+        context.add_callback(lambda: ended.put(request.feed))
+        yield feed.item(t)
+        while context.is_active():
+            time.sleep(0.05)
+
+    overwrite_what_is_freed = {"MALLOC_PERTURB_": "165", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
+    gateway = gateway_of(t, endless, env=overwrite_what_is_freed)
+    clients = [gateway.client() for _ in range(4)]
+    for client in clients:
+        client.send(f"GET /v1/feeds/news HTTP/1.0\r\nHost: x\r\nAccept: {SSE}\r\n\r\n".encode())
+        received = b""
+        while b"\n\n" not in received:
+            received += client.socket.recv(4096)
+        client.send(b"G")
+    time.sleep(0.2)  # for the bytes to be seen before the ends
+    for client in clients:
+        client.close()
+    for _ in clients:
+        ended.get(timeout=5)
+    expect_equal(gateway.get("/nothing").status, 404)
+
+
 def test_head_gets_the_headers_only(t):
     ended = threading.Event()
 

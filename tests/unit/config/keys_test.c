@@ -55,6 +55,7 @@ static void absent_keys_have_their_defaults(void **state)
     assert_int_equal(c->listeners[0].tls.certificate_count, 0);
     assert_int_equal(c->limits.stream_idle_timeout_ms, 300000);
     assert_int_equal(c->streaming.heartbeat_ms, 15000);
+    assert_int_equal(c->limits.stream_idle_timeout_ms, 300000);
     assert_int_equal(c->limits.header_timeout_ms, 10000);
     assert_int_equal(c->limits.idle_timeout_ms, 180000);
     assert_int_equal(c->limits.body_timeout_ms, 30000);
@@ -463,6 +464,48 @@ static void durations_and_sizes_have_units_and_bounds(void **state)
                    "64KiB or 4MiB, found \"401KiB\"\n");
 }
 
+static void every_limit_has_bounds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *lowest, *highest, *below, *above;
+    } limits[] = {
+        {"request_body", "1KiB", "1024MiB", "0KiB", "1025MiB"},
+        {"header_count", "1", "100", "0", "101"},
+        {"header_bytes", "1KiB", "400KiB", "0KiB", "401KiB"},
+        {"connections", "1", "1000000", "0", "1000001"},
+        {"request_timeout", "1ms", "24h", "0ms", "25h"},
+        {"stream_idle_timeout", "1ms", "24h", "0ms", "25h"},
+        {"header_timeout", "1ms", "1h", "0ms", "61m"},
+        {"idle_timeout", "1ms", "24h", "0ms", "25h"},
+        {"body_timeout", "1ms", "24h", "0ms", "25h"},
+        {"write_timeout", "1ms", "24h", "0ms", "25h"},
+        {"concurrent_streams", "1", "10000", "0", "10001"},
+        {"early_resets", "1", "1000000", "0", "1000001"},
+        {"control_frames", "10", "1000000", "9", "1000001"},
+    };
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        const char *const values[] = {limits[i].lowest, limits[i].highest, limits[i].below,
+                                      limits[i].above};
+        for (size_t k = 0; k < 4; k++) {
+            struct gw_buf text = GW_BUF_HEAP;
+            gw_buf_printf(&text, LISTEN "limits: {%s: %s}\n", limits[i].key, values[k]);
+            struct gw_diagnostics errors = {0};
+            struct gw_config *c =
+                gw_config_parse("f", gw_slice_str(gw_buf_terminate(&text)), &errors);
+            char *messages = printed(&errors);
+            if (k < 2)
+                assert_string_equal(messages, "");
+            else
+                assert_non_null(strstr(messages, limits[i].key));
+            assert_int_equal(c != NULL, k < 2);
+            gw_config_destroy(c);
+            free(messages);
+            gw_buf_dispose(&text);
+        }
+    }
+}
+
 static void a_bool_is_true_or_false(void **state)
 {
     (void)state;
@@ -699,6 +742,7 @@ int main(void)
         cmocka_unit_test(addresses_have_a_host_and_a_port),
         cmocka_unit_test(numbers_have_bounds),
         cmocka_unit_test(durations_and_sizes_have_units_and_bounds),
+        cmocka_unit_test(every_limit_has_bounds),
         cmocka_unit_test(a_bool_is_true_or_false),
         cmocka_unit_test(a_sample_is_between_none_and_all),
         cmocka_unit_test(names_out_of_a_list_are_checked),

@@ -70,6 +70,7 @@ static void the_largest_whole_unit_is_shown(void **state)
 {
     (void)state;
     char text[GW_UNIT_TEXT];
+    assert_string_equal(gw_duration_format(text, 0), "0s");
     assert_string_equal(gw_duration_format(text, 86400000), "24h");
     assert_string_equal(gw_duration_format(text, 90000), "90s");
     assert_string_equal(gw_duration_format(text, 1500), "1500ms");

@@ -32,7 +32,7 @@ struct place {
 static int make_place(void **state)
 {
     static struct place place;
-    strcpy(place.folder, "/tmp/db_test_XXXXXX");
+    strcpy(place.folder, P_tmpdir "/db_test_XXXXXX");
     if (mkdtemp(place.folder) == NULL)
         return -1;
     snprintf(place.file, sizeof(place.file), "%s/deep/er/words.db", place.folder);
@@ -134,7 +134,6 @@ static void a_lock_held_for_too_long_is_busy(void **state)
     assert_int_equal(gw_db_begin(one), 0);
     assert_int_equal(add(one, "stone", 7), 0);
     assert_int_equal(add(two, "leaf", 1), GW_DB_BUSY);
-    assert_int_equal(gw_db_begin(two), GW_DB_BUSY);
     assert_int_equal(count(two), 0); /* reading goes on meanwhile */
     assert_int_equal(gw_db_commit(one), 0);
     assert_int_equal(add(two, "leaf", 1), 0);
