@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "frontend/address_limit.h"
 #include "frontend/http1.h"
 #include "frontend/http2.h"
 #include "frontend/listener.h"
@@ -16,29 +17,6 @@
 /* How long and how much a client may send on after an answer that closes. */
 #define LINGER_MS 2000
 #define LINGER_BYTES (64u << 20)
-
-static void name_peer(struct gw_connection *connection, int fd)
-{
-    union {
-        struct sockaddr sa;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } peer;
-    socklen_t length = sizeof(peer);
-    const char *text = NULL;
-    if (getpeername(fd, &peer.sa, &length) == 0) {
-        if (peer.sa.sa_family == AF_INET)
-            text = inet_ntop(AF_INET, &peer.v4.sin_addr, connection->remote,
-                             sizeof(connection->remote));
-        else if (IN6_IS_ADDR_V4MAPPED(&peer.v6.sin6_addr))
-            text = inet_ntop(AF_INET, &peer.v6.sin6_addr.s6_addr[12], connection->remote,
-                             sizeof(connection->remote));
-        else
-            text = inet_ntop(AF_INET6, &peer.v6.sin6_addr, connection->remote,
-                             sizeof(connection->remote));
-    }
-    connection->remote_length = text != NULL ? strlen(text) : 0;
-}
 
 /* --- what is awaited ---
  *
@@ -127,6 +105,7 @@ static void give_up(struct gw_connection *connection)
     switch (connection->wait.what) {
     case GW_WAIT_HANDSHAKE:
         count_handshake(connection, GW_TLS_OUTCOMES);
+        count_limit(connection, GW_LIMIT_HANDSHAKE_TIMEOUT);
         gw_connection_close(connection);
         break;
     case GW_WAIT_HEAD:
@@ -179,6 +158,7 @@ static void release(struct gw_connection *connection)
     gw_timer_stop(connection->worker->loop, &connection->wait.timer);
     h2o_linklist_unlink(&connection->link);
     free(connection->tls.client);
+    gw_address_limit_leave(connection->worker->frontend->address_limit, &connection->peer);
     __atomic_fetch_sub(&connection->worker->connection_count, 1, __ATOMIC_RELAXED);
     __atomic_fetch_sub(&connection->worker->frontend->total_connections, 1, __ATOMIC_RELAXED);
     free(connection);
@@ -314,7 +294,7 @@ static void on_handshake(struct gw_tls_handshake *handshake, enum gw_tls_outcome
     protocols[i](connection);
 }
 
-void gw_connection_accept(struct gw_listener *listener, int fd)
+void gw_connection_accept(struct gw_listener *listener, int fd, const struct gw_peer *peer)
 {
     struct gw_worker *worker = listener->worker;
     struct gw_connection *connection = gw_alloc(sizeof(*connection));
@@ -322,7 +302,7 @@ void gw_connection_accept(struct gw_listener *listener, int fd)
     h2o_linklist_insert(&worker->connections, &connection->link);
     connection->wait.timer.fn = on_timer;
     connection->linger.fd = -1;
-    name_peer(connection, fd);
+    connection->peer = *peer;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     h2o_socket_t *sock = h2o_evloop_socket_create(gw_loop_h2o(worker->loop), fd,
                                                   H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);

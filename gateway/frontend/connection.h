@@ -2,10 +2,9 @@
 #ifndef GW_FRONTEND_CONNECTION_H
 #define GW_FRONTEND_CONNECTION_H
 
-#include <arpa/inet.h>
-
 #include "frontend/http1_head.h"
 #include "frontend/internal.h"
+#include "frontend/peer.h"
 
 struct gw_exchange;
 struct gw_listener;
@@ -41,8 +40,7 @@ struct gw_connection {
         bool has_begun;
         size_t bytes;
     } linger;
-    size_t remote_length;
-    char remote[INET6_ADDRSTRLEN]; /* the peer's address without port */
+    struct gw_peer peer;
     struct {
         h2o_socket_cb libh2o_read;     /* what libh2o waits for requests with; NULL: not yet */
         bool is_head_checked;          /* of the request that is coming in or under way */
@@ -55,8 +53,8 @@ struct gw_connection {
 };
 
 /* Serves HTTP on a socket that was accepted by one of the worker's listeners: takes the fd, and the
- * place that the worker counted for it. */
-void gw_connection_accept(struct gw_listener *listener, int fd);
+ * places that were counted for it. */
+void gw_connection_accept(struct gw_listener *listener, int fd, const struct gw_peer *peer);
 
 /* What ALPN offers, the most wanted first; static. */
 const struct gw_slice *gw_connection_protocols(size_t *ret_count);

@@ -77,27 +77,26 @@ static struct gw_slice path_of(const h2o_req_t *req)
 
 static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
 {
-    gw_access_log_write(
-        x->worker->access_log,
-        &(struct gw_access_log_entry){
-            .time_us = gw_clock_wall_us() - (int64_t)(duration_ns / 1000),
-            .method = slice_of(x->req->input.method),
-            .path = path_of(x->req),
-            .route = x->route ? x->route->template : (struct gw_slice){0},
-            .status = x->req->res.status,
-            .grpc_status = x->grpc_status,
-            .upstream = x->report.upstream,
-            .endpoint = x->report.endpoint,
-            .tries = x->report.tries,
-            .duration_us = duration_ns / 1000,
-            .bytes_in = x->body != NULL ? x->body->received : 0,
-            .bytes_out = x->req->bytes_sent,
-            .trace_id = x->headers.trace.x_trace_id,
-            .request_id = x->headers.request_id,
-            .remote_addr = gw_slice(x->connection->remote, x->connection->remote_length),
-            .tls_version = h2o_socket_get_ssl_protocol_version(x->connection->sock),
-            .tls_client = x->connection->tls.client,
-        });
+    gw_access_log_write(x->worker->access_log,
+                        &(struct gw_access_log_entry){
+                            .time_us = gw_clock_wall_us() - (int64_t)(duration_ns / 1000),
+                            .method = slice_of(x->req->input.method),
+                            .path = path_of(x->req),
+                            .route = x->route ? x->route->template : (struct gw_slice){0},
+                            .status = x->req->res.status,
+                            .grpc_status = x->grpc_status,
+                            .upstream = x->report.upstream,
+                            .endpoint = x->report.endpoint,
+                            .tries = x->report.tries,
+                            .duration_us = duration_ns / 1000,
+                            .bytes_in = x->body != NULL ? x->body->received : 0,
+                            .bytes_out = x->req->bytes_sent,
+                            .trace_id = x->headers.trace.x_trace_id,
+                            .request_id = x->headers.request_id,
+                            .remote_addr = gw_peer_text(&x->connection->peer),
+                            .tls_version = h2o_socket_get_ssl_protocol_version(x->connection->sock),
+                            .tls_client = x->connection->tls.client,
+                        });
 }
 
 void gw_exchange_count_call(struct gw_exchange *x, int grpc_status, uint64_t now_ns)
@@ -154,8 +153,7 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->leave = (struct gw_task){.fn = on_leave};
     x->watching = false;
     gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
-                            gw_slice(x->connection->remote, x->connection->remote_length),
-                            x->connection->tls.client, &x->headers);
+                            &x->connection->peer, x->connection->tls.client, &x->headers);
     return x;
 }
 
@@ -356,6 +354,7 @@ void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struc
 void gw_exchange_give_up_idle(struct gw_exchange *x)
 {
     uint64_t limit_ms = x->worker->frontend->config->limits.stream_idle_timeout_ms;
+    gw_exchange_count_limit(x, GW_LIMIT_STREAM_IDLE_TIMEOUT);
     gw_exchange_give_up(
         x, 504, GW_DEADLINE_EXCEEDED,
         gw_pool_printf(&x->req->pool, "no message within %llu ms", (unsigned long long)limit_ms));

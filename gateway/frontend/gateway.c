@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "frontend/address_limit.h"
 #include "frontend/admin.h"
 #include "frontend/certificates.h"
 #include "frontend/exchange.h"
@@ -143,7 +144,9 @@ static void register_metrics(struct gw_frontend *frontend, const char *version)
         gw_metrics_add(metrics, GW_GAUGE, "http_connections", "Open client connections.", NULL, 0);
     frontend->rejected_connections =
         gw_metrics_add(metrics, GW_COUNTER, "http_connections_rejected_total",
-                       "Client connections closed at once, over limits.connections.", NULL, 0);
+                       "Client connections closed at once, over limits.connections or "
+                       "limits.connections_per_address.",
+                       NULL, 0);
 }
 
 /* Everything that may fail; what was opened stays in `frontend` for close_frontend. */
@@ -177,6 +180,7 @@ static void close_frontend(struct gw_frontend *frontend)
     close_listeners(frontend);
     free(frontend->listen_fds);
     gw_certificates_close(frontend->certificates);
+    gw_address_limit_destroy(frontend->address_limit);
     gw_access_log_close(frontend->access_log);
     gw_upstream_set_destroy(frontend->upstream_set);
     gw_http_metrics_destroy(frontend->http_metrics);
@@ -255,6 +259,9 @@ int gw_gateway_run(const struct gw_snapshot *snapshot, const char *version, stru
     frontend->upstream_set = gw_upstream_set_create(config->upstreams, config->upstream_count,
                                                     frontend->worker_count, frontend->metrics);
     gw_header_kinds_init(&frontend->header_kinds, config);
+    if (config->limits.connections_per_address > 0)
+        frontend->address_limit = gw_address_limit_create(config->limits.connections_per_address,
+                                                          config->limits.connections);
     configure_h2o(frontend);
     raise_file_limit(config->limits.connections);
 

@@ -59,6 +59,33 @@ def test_forwarded_headers_tell_of_the_client(t):
     expect_equal(recorder.last()["x-forwarded-for"], "1.2.3.4, 5.6.7.8, 127.0.0.1")
 
 
+FORWARDED = {"X-Forwarded-For": "1.2.3.4, 5.6.7.8", "X-Forwarded-Host": "shop.example", "X-Forwarded-Proto": "https"}
+
+
+def test_a_trusted_proxy_tells_of_its_client(t):
+    for proxies in "127.0.0.0/8", "10.0.0.0/8, 127.0.0.1":
+        gateway, recorder = start(t, USER + f"trusted_proxies: [{proxies}]\n")
+        gateway.get("/v1/users/1", FORWARDED)
+        metadata = recorder.last()
+        expect_equal(metadata["x-forwarded-for"], "1.2.3.4, 5.6.7.8, 127.0.0.1")
+        expect_equal((metadata["x-forwarded-host"], metadata["x-forwarded-proto"]), ("shop.example", "https"))
+        gateway.get("/v1/users/1", {"Host": "api.example"})
+        metadata = recorder.last()
+        expect_equal(metadata["x-forwarded-for"], "127.0.0.1")
+        expect_equal((metadata["x-forwarded-host"], metadata["x-forwarded-proto"]), ("api.example", "http"))
+
+
+def test_nobody_else_tells_of_other_clients(t):
+    for proxies in "", "10.0.0.0/8, 127.0.0.2":
+        gateway, recorder = start(t, USER + f"trusted_proxies: [{proxies}]\n")
+        forged = {f"Grpc-Metadata-{name}": value for name, value in FORWARDED.items()}
+        for headers in FORWARDED, forged, {**FORWARDED, **forged}:
+            gateway.get("/v1/users/1", {**headers, "Host": "api.example"})
+            metadata = recorder.last()
+            expect_equal(metadata["x-forwarded-for"], "127.0.0.1")
+            expect_equal((metadata["x-forwarded-host"], metadata["x-forwarded-proto"]), ("api.example", "http"))
+
+
 def test_metadata_and_trailers_become_headers(t):
     gateway, recorder = start(t)
     recorder.initial = (("x-color", "blue"), ("x-raw-bin", b"\x00\xff"), ("x-twice", "a"), ("x-twice", "b"))

@@ -79,7 +79,7 @@ static int fixture_connect(struct worker_fixture *f)
         abort();
     f->worker.connection_count++;
     f->frontend.total_connections++;
-    gw_connection_accept(&f->listener, fds[0]);
+    gw_connection_accept(&f->listener, fds[0], &(struct gw_peer){{0}});
     return fds[1];
 }
 
