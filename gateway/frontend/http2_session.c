@@ -205,11 +205,13 @@ static int on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame
     s->head_of = NULL;
     if (s->ending)
         return 0;
-    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        gw_http2_guard_request(s, id);
-        nghttp2_session_set_stream_user_data(nghttp2, id, gw_http2_stream_create(s, id));
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
+        s->head_of = stream_of(s, id);
+        return 0;
     }
-    s->head_of = stream_of(s, id);
+    gw_http2_guard_request(s, id);
+    s->head_of = gw_http2_stream_create(s, id);
+    nghttp2_session_set_stream_user_data(nghttp2, id, s->head_of);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/digits.h"
 #include "base/mem.h"
 #include "base/recycle.h"
 #include "grpc/hpack_literal.h"
@@ -314,16 +315,13 @@ void gw_http2_stream_append_literals(struct gw_http2_stream *stream)
     stream->response.has_literals = false;
 }
 
-static struct header_list list_for(h2o_req_t *req, size_t room)
+/* The loop's time to the second; the text that libh2o has of it lives on with the request. */
+static struct gw_slice date_of(h2o_req_t *req)
 {
-    return (struct header_list){h2o_mem_alloc_pool(&req->pool, room * sizeof(nghttp2_nv)), 0};
-}
-
-static struct gw_slice number_text(h2o_req_t *req, uint64_t number)
-{
-    struct gw_buf text = gw_buf_in_pool(&req->pool);
-    gw_buf_append_u64(&text, number);
-    return gw_buf_slice(&text);
+    h2o_timestamp_t *at = &req->processed_at;
+    if (h2o_get_timestamp(req->conn->ctx, NULL, NULL)->tv_sec != at->at.tv_sec)
+        h2o_get_timestamp(req->conn->ctx, &req->pool, at);
+    return gw_slice(at->str->rfc1123, H2O_TIMESTR_RFC1123_LEN);
 }
 
 static ssize_t read_data(nghttp2_session *nghttp2, int32_t id, uint8_t *out, size_t length,
@@ -335,23 +333,37 @@ static bool is_bodiless(const h2o_req_t *req)
            h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
 }
 
-static void submit_headers(struct gw_http2_stream *stream)
+/* Fields that every answer may have, and room for those of most. */
+#define OWN_FIELDS 4
+#define USUAL_FIELDS 32
+
+static void put_own(struct gw_http2_stream *stream, struct header_list *list)
 {
     h2o_req_t *req = &stream->req;
     const h2o_iovec_t *server = &req->conn->ctx->globalconf->server_name;
-    h2o_timestamp_t now;
-    h2o_get_timestamp(req->conn->ctx, &req->pool, &now);
-    struct header_list list = list_for(req, req->res.headers.size + 4);
-    put(&list, GW_SLICE(":status"), number_text(req, (uint64_t)req->res.status), 0);
-    put(&list, GW_SLICE("date"), gw_slice(now.str->rfc1123, H2O_TIMESTR_RFC1123_LEN), 0);
+    char *status = stream->response.status, *length = stream->response.content_length;
+    gw_digits_put_3(status, (uint32_t)req->res.status);
+    put(list, GW_SLICE(":status"), gw_slice(status, 3), 0);
+    put(list, GW_SLICE("date"), date_of(req), 0);
     if (server->len > 0)
-        put(&list, GW_SLICE("server"), gw_slice(server->base, server->len), 0);
+        put(list, GW_SLICE("server"), gw_slice(server->base, server->len), 0);
     if (req->res.content_length != SIZE_MAX && req->res.status != 204 && req->res.status != 304)
-        put(&list, GW_SLICE("content-length"), number_text(req, req->res.content_length), 0);
+        put(list, GW_SLICE("content-length"),
+            gw_slice(length, (size_t)(gw_digits_put(length, req->res.content_length) - length)), 0);
+}
+
+static void submit_headers(struct gw_http2_stream *stream)
+{
+    h2o_req_t *req = &stream->req;
+    nghttp2_nv usual[USUAL_FIELDS];
+    size_t room = OWN_FIELDS + req->res.headers.size;
+    struct header_list list = {
+        room <= USUAL_FIELDS ? usual : h2o_mem_alloc_pool(&req->pool, room * sizeof(*usual)), 0};
     bool is_all = stream->response.state == H2O_SEND_STATE_FINAL && stream->response.buf_count == 0;
     /* After the answer's last frame the stream is gone, and with it what is to be appended. */
     stream->response.has_literals =
         !is_all && headers_bound(&req->res.headers) <= GW_H2_PAYLOAD_BYTES;
+    put_own(stream, &list);
     put_all(&list, &req->res.headers, !stream->response.has_literals);
     nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_data};
     nghttp2_submit_response(stream->session->nghttp2, stream->id, list.items, list.count,

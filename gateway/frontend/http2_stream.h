@@ -2,10 +2,11 @@
 #ifndef GW_FRONTEND_HTTP2_STREAM_H
 #define GW_FRONTEND_HTTP2_STREAM_H
 
+#include "base/digits.h"
 #include "frontend/http2_session.h"
 #include "frontend/request_body.h"
 
-#define GW_HTTP2_INLINE_BUFS 4
+#define GW_HTTP2_INLINE_BUFS 2
 
 struct gw_http2_stream {
     struct gw_http2_session *session;
@@ -26,7 +27,8 @@ struct gw_http2_stream {
         size_t buf_count;
         h2o_iovec_t inline_bufs[GW_HTTP2_INLINE_BUFS];
         h2o_send_state_t state;
-        uint64_t waits_since_ms; /* data waits to be framed; 0: none does */
+        uint64_t waits_since_ms;                       /* data waits to be framed; 0: none does */
+        char status[3], content_length[GW_DIGITS_MAX]; /* as text, until they are framed */
         bool has_begun, has_ended, is_bodiless;
         bool has_literals; /* to be appended when nghttp2 has made the headers' frame */
     } response;

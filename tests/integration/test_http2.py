@@ -445,6 +445,7 @@ def test_a_slow_reader_holds_the_backend_back(t):
     before = feed.resident_bytes(gateway.pid)
     with h2.Client(gateway.port, window=False) as client:
         stream = client.request("/v1/feeds/a?size=1000")
+        client.wait("a full window", lambda: len(client.answers[stream].body) == 65535)
         sent = -1
         while sent != (sent := server.counters().sent):
             client.read_some(0.3)

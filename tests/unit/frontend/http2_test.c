@@ -16,8 +16,9 @@ static struct worker_fixture fixture;
 
 struct answer {
     int32_t stream;
-    struct gw_buf headers, body, trailers; /* "name: value\n" */
-    bool has_headers, has_ended, is_closed;
+    struct gw_buf headers; /* "name: value\n" */
+    struct gw_buf body;
+    bool has_ended, is_closed;
     uint32_t error_code; /* of RST_STREAM; 0: none */
 };
 
@@ -42,8 +43,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)flags;
     (void)arg;
     struct answer *a = answer_of(session, frame->hd.stream_id);
-    gw_buf_printf(a->has_headers ? &a->trailers : &a->headers, "%.*s: %.*s\n", (int)name_length,
-                  (const char *)name, (int)value_length, (const char *)value);
+    gw_buf_printf(&a->headers, "%.*s: %.*s\n", (int)name_length, (const char *)name,
+                  (int)value_length, (const char *)value);
     return 0;
 }
 
@@ -60,8 +61,6 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 {
     struct client *c = arg;
     struct answer *a = frame->hd.stream_id != 0 ? answer_of(session, frame->hd.stream_id) : NULL;
-    if (frame->hd.type == NGHTTP2_HEADERS)
-        a->has_headers = true;
     if (frame->hd.type == NGHTTP2_RST_STREAM)
         a->error_code = frame->rst_stream.error_code;
     if (frame->hd.type == NGHTTP2_WINDOW_UPDATE && a != NULL)
@@ -140,7 +139,6 @@ static void dispose_answer(struct answer *a)
 {
     gw_buf_dispose(&a->headers);
     gw_buf_dispose(&a->body);
-    gw_buf_dispose(&a->trailers);
 }
 
 static ssize_t read_request_body(nghttp2_session *session, int32_t stream, uint8_t *out,
@@ -290,7 +288,6 @@ static void an_answer_has_its_headers_and_body(void **state)
     assert_true(has_line(&a.headers, "content-type: text/plain\n"));
     assert_true(has_line(&a.headers, "x-own: yes\n"));
     assert_text(&a.body, "hello");
-    assert_text(&a.trailers, "");
     assert_true(a.is_closed);
     assert_int_equal(handler.disposed, 1);
     assert_int_equal(handler.stopped, 0);
@@ -365,6 +362,7 @@ static void a_generator_goes_on_when_its_piece_is_framed(void **state)
     assert_int_equal(handler.proceeded, 2);
     send_text("", H2O_SEND_STATE_FINAL);
     pump(&c);
+    assert_text(&a.body, "onetwo");
     assert_true(a.is_closed);
     assert_int_equal(handler.disposed, 1);
     dispose_answer(&a);
