@@ -32,6 +32,16 @@ static int parse_bits(struct gw_slice text, unsigned most, unsigned *ret_bits)
     return bits <= most ? 0 : -1;
 }
 
+int gw_ip_parse(struct gw_slice text, unsigned char ret_address[GW_ADDRESS_BYTES])
+{
+    unsigned char address[GW_ADDRESS_BYTES];
+    unsigned bits;
+    if (parse_address(text, address, &bits) != 0)
+        return -1;
+    memcpy(ret_address, address, sizeof(address));
+    return 0;
+}
+
 int gw_network_parse(struct gw_slice text, struct gw_network *ret_network)
 {
     struct gw_network network;

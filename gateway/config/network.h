@@ -14,6 +14,9 @@ struct gw_network {
     unsigned prefix_bits; /* of the 128 */
 };
 
+/* -1: no IP address. */
+int gw_ip_parse(struct gw_slice text, unsigned char ret_address[GW_ADDRESS_BYTES]);
+
 /* -1: not of this form. Bits behind the prefix do not matter. */
 int gw_network_parse(struct gw_slice text, struct gw_network *ret_network);
 bool gw_network_contains(const struct gw_network *network,

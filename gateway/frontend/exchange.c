@@ -93,7 +93,7 @@ static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
                             .bytes_out = x->req->bytes_sent,
                             .trace_id = x->headers.trace.x_trace_id,
                             .request_id = x->headers.request_id,
-                            .remote_addr = gw_peer_text(&x->connection->peer),
+                            .remote_addr = x->headers.client_address,
                             .tls_version = h2o_socket_get_ssl_protocol_version(x->connection->sock),
                             .tls_client = x->connection->tls.client,
                         });

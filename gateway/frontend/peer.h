@@ -17,6 +17,12 @@ struct gw_peer {
 void gw_peer_init(struct gw_peer *peer, const struct sockaddr *address,
                   const struct gw_config *config);
 
+/* The client's address, without port: the peer's or, when that is a trusted proxy, the right-most
+ * one of the list in x-forwarded-for that is none. What is no address ends the search, for it
+ * vouches for nothing before it. A slice of the list or of the peer. */
+struct gw_slice gw_peer_client(const struct gw_peer *peer, struct gw_slice forwarded_for,
+                               const struct gw_config *config);
+
 static inline struct gw_slice gw_peer_text(const struct gw_peer *peer)
 {
     return gw_slice(peer->text, peer->text_length);

@@ -152,6 +152,7 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
         headers->request_id = new_request_id(pool);
     items[count++] =
         (struct gw_metadatum){GW_SLICE("x-request-id"), headers->request_id, GW_INDEX_NOT};
+    headers->client_address = gw_peer_client(peer, gw_buf_slice(&forwarded_for), config);
     if (forwarded_for.len > 0)
         append_item(&forwarded_for, gw_peer_text(peer));
     items[count++] = (struct gw_metadatum){

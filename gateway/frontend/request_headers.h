@@ -18,9 +18,10 @@ void gw_header_kinds_init(struct gw_strmap *kinds, const struct gw_config *confi
 
 struct gw_request_headers {
     struct gw_slice content_type;
-    struct gw_slice request_id;  /* the client's, or a new one */
-    struct gw_trace trace;       /* empty where tracing is off */
-    struct gw_metadata metadata; /* what goes upstream; in the pool */
+    struct gw_slice request_id;     /* the client's, or a new one */
+    struct gw_slice client_address; /* see gw_peer_client */
+    struct gw_trace trace;          /* empty where tracing is off */
+    struct gw_metadata metadata;    /* what goes upstream; in the pool */
 };
 
 /* Reads the headers of `req` in one pass. `headers` must not move afterwards. tls_client: who

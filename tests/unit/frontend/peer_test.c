@@ -79,12 +79,81 @@ static void trusted_proxies_are_known(void **state)
     gw_config_destroy(config);
 }
 
+static void assert_client(const char *proxies, const char *peer, const char *list,
+                          const char *expected)
+{
+    struct gw_config *config = load(proxies);
+    struct gw_peer of = peer_of(AF_INET, peer, config);
+    struct gw_slice client = gw_peer_client(&of, gw_slice_str(list), config);
+    if (!gw_slice_eq(client, gw_slice_str(expected)))
+        fail_msg("%s by %s: %.*s, expected %s", list, peer, GW_SLICE_ARG(client), expected);
+    gw_config_destroy(config);
+}
+
+static void the_client_is_the_last_that_no_proxy_vouches_for(void **state)
+{
+    (void)state;
+    static const char *const proxies = "trusted_proxies: [10.0.0.0/8, '2001:db8::/32']\n";
+    assert_client(proxies, "10.0.0.1", "1.2.3.4", "1.2.3.4");
+    assert_client(proxies, "10.0.0.1", "6.6.6.6, 1.2.3.4", "1.2.3.4");
+    assert_client(proxies, "10.0.0.1", "6.6.6.6,1.2.3.4,10.0.0.7 ,\t10.9.9.9", "1.2.3.4");
+    assert_client(proxies, "10.0.0.1", "6.6.6.6, 1.2.3.4, 2001:db8::7", "1.2.3.4");
+    assert_client(proxies, "10.0.0.1", "2001:db9::7, 10.0.0.2", "2001:db9::7");
+    assert_client(proxies, "10.0.0.1", "6.6.6.6, ::ffff:10.1.1.1", "6.6.6.6");
+}
+
+static void a_chain_of_proxies_alone_ends_with_the_first(void **state)
+{
+    (void)state;
+    static const char *const proxies = "trusted_proxies: [10.0.0.0/8]\n";
+    assert_client(proxies, "10.0.0.1", "", "10.0.0.1");
+    assert_client(proxies, "10.0.0.1", "10.0.0.2", "10.0.0.2");
+    assert_client(proxies, "10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3");
+}
+
+static void ports_are_passed_over(void **state)
+{
+    (void)state;
+    static const char *const proxies = "trusted_proxies: [10.0.0.0/8]\n";
+    assert_client(proxies, "10.0.0.1", "1.2.3.4:5678", "1.2.3.4");
+    assert_client(proxies, "10.0.0.1", "[2001:db8::1]:80, 10.0.0.2:65535", "2001:db8::1");
+}
+
+static void what_is_no_address_ends_the_search(void **state)
+{
+    (void)state;
+    static const char *const proxies = "trusted_proxies: [10.0.0.0/8]\n";
+    static const char *const items[] = {"unknown",       "",           "a.example",       "1.2.3",
+                                        "1.2.3.4:99999", "10.0.0.0/8", "1.2.3.4 5.6.7.8", "_hidden",
+                                        "[::1"};
+    for (size_t i = 0; i < sizeof(items) / sizeof(*items); i++) {
+        char list[100];
+        assert_client(proxies, "10.0.0.1", items[i], "10.0.0.1");
+        snprintf(list, sizeof(list), "6.6.6.6, %s, 10.0.0.2", items[i]);
+        assert_client(proxies, "10.0.0.1", list, "10.0.0.2");
+    }
+    assert_client(proxies, "10.0.0.1", ",,,", "10.0.0.1");
+}
+
+static void nobody_else_names_the_client(void **state)
+{
+    (void)state;
+    assert_client("trusted_proxies: [10.0.0.0/8]\n", "192.0.2.1", "1.2.3.4", "192.0.2.1");
+    assert_client("trusted_proxies: []\n", "192.0.2.1", "1.2.3.4", "192.0.2.1");
+    assert_client("", "192.0.2.1", "1.2.3.4", "192.0.2.1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_written_as_people_do),
         cmocka_unit_test(what_is_no_ip_address_has_no_text),
         cmocka_unit_test(trusted_proxies_are_known),
+        cmocka_unit_test(the_client_is_the_last_that_no_proxy_vouches_for),
+        cmocka_unit_test(a_chain_of_proxies_alone_ends_with_the_first),
+        cmocka_unit_test(ports_are_passed_over),
+        cmocka_unit_test(what_is_no_address_ends_the_search),
+        cmocka_unit_test(nobody_else_names_the_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
