@@ -454,9 +454,9 @@ static const struct gw_key route_keys[] = {
     {"upstream", gw_read_string, AT(upstream)},
     {"timeout", gw_read_duration, AT(timeout_ms), .min = 1, .max = 24 * HOUR},
     {"json", gw_read_block, AT(json), .block = &json_block},
+    {"cors", gw_read_block, AT(cors), .block = &gw_cors_keys},
     {"retry"},
     {"hooks"},
-    {"cors"},
 };
 #undef AT
 static const struct gw_block route_block = {"a route", sizeof(struct gw_config_route),
@@ -513,6 +513,7 @@ static const struct gw_key config_keys[] = {
     {"upstreams", gw_read_blocks, AT(upstreams), .block = &upstream_block,
      .count_offset = AT(upstream_count)},
     {"json", gw_read_block, AT(json), .block = &json_block},
+    {"cors", gw_read_block, AT(cors), .block = &gw_cors_keys},
     {"routes", gw_read_blocks, AT(routes), .block = &route_block, .count_offset = AT(route_count)},
     {"streaming", gw_read_block, AT(streaming), "{}", .block = &streaming_block},
     {"tracing", gw_read_block, AT(tracing), .block = &tracing_block},

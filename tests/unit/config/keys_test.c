@@ -298,7 +298,7 @@ static void several_at_once(void **state)
                    "hooks: [a.rb]\n",
                    "f:1:1: `listen` is missing in the configuration\n"
                    "f:1:1: unknown key `lisen` in the configuration, expected one of `listen`, "
-                   "`admin`, `workers`, `limits`, `schema`, `upstreams`, `json`, `routes`, "
+                   "`admin`, `workers`, `limits`, `schema`, `upstreams`, `json`, `cors`, `routes`, "
                    "`streaming`, `tracing`, `access_log`, `trusted_proxies`, "
                    "`forward_headers`, `drain`; did you mean "
                    "\"listen\"?\n"
@@ -404,7 +404,6 @@ static void what_does_not_exist_yet_is_refused(void **state)
                    "schema: {descriptor_sets: [a]}\n"
                    "routes:\n"
                    "  - {annotations: a.B, upstream: up, hooks: [], retry: {}}\n"
-                   "  - {annotations: a.C, upstream: up, cors: x}\n"
                    "hooks: []\n"
                    "hook_limits: {}\n",
                    "f:5:5: `tls` is not supported yet\n"
@@ -414,9 +413,8 @@ static void what_does_not_exist_yet_is_refused(void **state)
                    "f:9:5: `circuit_breaker` is not supported yet\n"
                    "f:12:38: `hooks` is not supported yet\n"
                    "f:12:49: `retry` is not supported yet\n"
-                   "f:13:38: `cors` is not supported yet\n"
-                   "f:14:1: `hooks` is not supported yet\n"
-                   "f:15:1: `hook_limits` is not supported yet\n");
+                   "f:13:1: `hooks` is not supported yet\n"
+                   "f:14:1: `hook_limits` is not supported yet\n");
 }
 
 static void the_file_is_a_mapping(void **state)
