@@ -11,6 +11,7 @@
 #include "base/nearest.h"
 #include "base/slice.h"
 #include "config/diagnostics.h"
+#include "config/network.h"
 
 /* A scalar that others refer to by name: terminated, owned by the configuration. */
 struct gw_string {
@@ -44,13 +45,14 @@ struct gw_config_listener {
 };
 
 struct gw_config_limits {
-    uint64_t request_body_bytes;     /* 4 MiB */
-    uint64_t header_bytes;           /* 64 KiB */
-    uint32_t header_count;           /* 100; at most 100 */
-    uint32_t connections;            /* 10000, over all workers */
-    uint64_t handshake_timeout_ms;   /* 10 s; of TLS */
-    uint64_t request_timeout_ms;     /* 30 s */
-    uint64_t stream_idle_timeout_ms; /* 5 min */
+    uint64_t request_body_bytes;      /* 4 MiB */
+    uint64_t header_bytes;            /* 64 KiB */
+    uint32_t header_count;            /* 100; at most 100 */
+    uint32_t connections;             /* 10000, over all workers */
+    uint32_t connections_per_address; /* 0: unlimited */
+    uint64_t handshake_timeout_ms;    /* 10 s; of TLS */
+    uint64_t request_timeout_ms;      /* 30 s */
+    uint64_t stream_idle_timeout_ms;  /* 5 min */
     uint64_t header_timeout_ms; /* 10 s; of a connection's first request head, and each in HTTP/2 */
     /* HTTP/2 */
     uint64_t idle_timeout_ms;    /* 3 min; of a connection without requests */
@@ -151,6 +153,8 @@ struct gw_config {
     struct gw_config_tracing tracing;
     struct gw_config_access_log access_log;
     struct gw_string_list forward_headers; /* lower case */
+    struct gw_string_list trusted_proxies; /* items is NULL: the key is absent */
+    struct gw_network *trusted_networks;   /* the same, parsed */
     struct gw_config_drain drain;
     void *memory; /* what all of it stands in */
 };

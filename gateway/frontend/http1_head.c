@@ -220,3 +220,9 @@ enum gw_http1_outcome gw_http1_head_check(struct gw_slice bytes, size_t *scanned
                      : (struct gw_request_fault){431, "the request has too many headers"};
     return GW_HTTP1_REFUSED;
 }
+
+bool gw_http1_head_is_whole(struct gw_slice bytes)
+{
+    size_t scanned = 0;
+    return find_end(bytes, &scanned) > 0;
+}

@@ -25,4 +25,7 @@ enum gw_http1_outcome gw_http1_head_check(struct gw_slice bytes, size_t *scanned
                                           const struct gw_http1_limits *limits,
                                           struct gw_request_fault *ret_fault);
 
+/* Whether all of the head is there, sound or not. */
+bool gw_http1_head_is_whole(struct gw_slice bytes);
+
 #endif

@@ -37,15 +37,19 @@ struct gw_http_metrics {
 };
 
 static const char *const limit_names[GW_LIMIT_COUNT] = {
+    [GW_LIMIT_CONNECTIONS] = "connections",
+    [GW_LIMIT_CONNECTIONS_PER_ADDRESS] = "connections_per_address",
     [GW_LIMIT_HEADERS] = "headers",
     [GW_LIMIT_REQUEST_BODY] = "request_body",
     [GW_LIMIT_CONCURRENT_STREAMS] = "concurrent_streams",
     [GW_LIMIT_EARLY_RESETS] = "early_resets",
     [GW_LIMIT_CONTROL_FRAMES] = "control_frames",
+    [GW_LIMIT_HANDSHAKE_TIMEOUT] = "handshake_timeout",
     [GW_LIMIT_HEADER_TIMEOUT] = "header_timeout",
     [GW_LIMIT_BODY_TIMEOUT] = "body_timeout",
     [GW_LIMIT_WRITE_TIMEOUT] = "write_timeout",
     [GW_LIMIT_IDLE_TIMEOUT] = "idle_timeout",
+    [GW_LIMIT_STREAM_IDLE_TIMEOUT] = "stream_idle_timeout",
 };
 
 static void add_requests(struct gw_metrics *metrics, struct gw_slice route, struct gw_slice method,
