@@ -121,10 +121,11 @@ struct gw_config_route {
     struct gw_string service;
     /* ... or match and files: what is in that folder. */
     struct gw_string files;
-    struct gw_string upstream;  /* always, but with files */
-    uint64_t timeout_ms;        /* 0: the upstream's */
-    struct gw_config_json json; /* the global block with the route's own keys over it */
-    struct gw_config_cors cors; /* where present, instead of the global one */
+    struct gw_string upstream;   /* always, but with files */
+    uint64_t timeout_ms;         /* 0: the upstream's */
+    struct gw_config_json json;  /* the global block with the route's own keys over it */
+    struct gw_config_cors cors;  /* where present, instead of the global one */
+    struct gw_string_list hooks; /* paths of Ruby files, run behind the global ones */
 };
 
 struct gw_config_streaming {
@@ -151,6 +152,12 @@ struct gw_config_drain {
     uint64_t timeout_ms; /* 30 s */
 };
 
+struct gw_config_hook_limits {
+    uint64_t memory_bytes;  /* 64 MiB; of the Ruby VM of one worker */
+    uint64_t time_ms;       /* 5 s; of one hook */
+    uint64_t kill_after_ms; /* 30 s; of a hook that cannot be ended */
+};
+
 struct gw_config {
     const char *file;
     struct gw_config_listener *listeners;
@@ -172,6 +179,8 @@ struct gw_config {
     struct gw_string_list trusted_proxies; /* items is NULL: the key is absent */
     struct gw_network *trusted_networks;   /* the same, parsed */
     struct gw_config_drain drain;
+    struct gw_string_list hooks; /* paths of Ruby files, run for every route */
+    struct gw_config_hook_limits hook_limits;
     void *memory; /* what all of it stands in */
 };
 

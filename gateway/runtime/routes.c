@@ -89,6 +89,7 @@ static void add_binding(struct linker *l, struct gw_binding *binding, struct gw_
                   .upstream = l->upstream,
                   .timeout_ms = l->config->timeout_ms,
                   .place = place,
+                  .config = l->config,
               });
 }
 
@@ -205,6 +206,7 @@ static void add_files(struct linker *l, struct gw_slice http_method, struct gw_s
                       .files = config->files.text,
                       .file_template = template,
                       .place = config->match.place,
+                      .config = config,
                   });
         return;
     }

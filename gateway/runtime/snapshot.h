@@ -16,6 +16,7 @@ struct gw_route {
     struct gw_slice template;          /* "/v1/users/{id}" */
     struct gw_place place;             /* of the route in the configuration */
     const struct gw_config_cors *cors; /* NULL: no other origin's pages are told anything */
+    const struct gw_config_route *config;
 
     /* To a method ... */
     const struct gw_method *method; /* NULL: to files */
