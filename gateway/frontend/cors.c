@@ -181,7 +181,7 @@ bool gw_cors_serve_preflight(struct gw_exchange *x, struct gw_slice path)
         gw_cors_allows_method(cors, p.method) && gw_cors_allows_headers(cors, p.headers))
         allow(x, &p, cors);
     x->cors = NULL; /* all is said */
-    x->answered_ms = gw_loop_now_ms(x->worker->loop);
+    gw_exchange_await_taking(x);
     req->res.status = 204;
     req->res.reason = "No Content";
     gw_exchange_add_headers(x, (struct gw_slice){0});
