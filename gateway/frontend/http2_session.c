@@ -46,7 +46,7 @@ static void destroy(struct gw_http2_session *s)
 {
     end_session(s);
     h2o_linklist_unlink(&s->link);
-    h2o_socket_close(s->sock);
+    gw_connection_close(gw_connection_of(&s->super));
     gw_h2_output_dispose(&s->output);
     free(s);
 }
