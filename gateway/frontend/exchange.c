@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "frontend/exchange_internal.h"
 #include "frontend/files.h"
+#include "frontend/grpc.h"
 #include "frontend/request_stream.h"
 #include "frontend/stream.h"
 #include "frontend/streaming.h"
@@ -150,6 +151,8 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->message_error.status = GW_OK;
     x->stream = NULL;
     x->request_stream = NULL;
+    x->grpc.deadline_ms = 0;
+    x->stream_format = NULL;
     x->leave = (struct gw_task){.fn = on_leave};
     x->watching = false;
     x->is_file = false;
@@ -158,6 +161,8 @@ static struct gw_exchange *begin(h2o_req_t *req)
     gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
                             gw_slice(x->connection->remote, x->connection->remote_length),
                             x->connection->tls.client, &x->headers);
+    if (x->headers.protocol != GW_PROTOCOL_REST)
+        gw_grpc_init(x);
     return x;
 }
 
@@ -194,18 +199,24 @@ bool gw_exchange_is_head(const struct gw_exchange *x)
     return h2o_memis(x->req->input.method.base, x->req->input.method.len, H2O_STRLIT("HEAD"));
 }
 
-static void answer(struct gw_exchange *x, int http_status)
+void gw_exchange_answer(struct gw_exchange *x, int http_status, struct gw_slice content_type,
+                        size_t content_length)
 {
     static h2o_generator_t generator;
     h2o_req_t *req = x->req;
     x->answered_ms = gw_loop_now_ms(x->worker->loop);
     req->res.status = http_status;
     req->res.reason = http_status == 200 ? "OK" : reason_of(http_status);
-    req->res.content_length = x->json.len;
-    gw_exchange_add_headers(x, GW_SLICE("application/json"));
+    req->res.content_length = content_length;
+    gw_exchange_add_headers(x, content_type);
     h2o_start_response(req, &generator);
     h2o_iovec_t body = h2o_iovec_init(x->json.base, x->json.len);
     h2o_send(req, &body, gw_exchange_is_head(x) ? 0 : 1, H2O_SEND_STATE_FINAL);
+}
+
+static void answer_json(struct gw_exchange *x, int http_status)
+{
+    gw_exchange_answer(x, http_status, GW_SLICE("application/json"), x->json.len);
 }
 
 void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
@@ -213,12 +224,33 @@ void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
 {
     const struct gw_snapshot *snapshot = x->worker->frontend->snapshot;
     static const struct gw_json_options plain;
+    if (x->headers.protocol != GW_PROTOCOL_REST) {
+        gw_grpc_answer_error(x, code, message, details);
+        return;
+    }
     x->json.len = 0;
     gw_status_to_json(gw_snapshot_schema(snapshot), code, message, details,
                       x->route != NULL && x->route->binding != NULL ? &x->route->binding->json
                                                                     : &plain,
                       &x->req->pool, &x->json);
-    answer(x, http_status);
+    answer_json(x, http_status);
+}
+
+static int http_status_of(const struct gw_call_result *result)
+{
+    return result->http_status ? result->http_status : gw_status_to_http(result->status);
+}
+
+int gw_exchange_code_of(const struct gw_call_result *result)
+{
+    return http_status_of(result) == 502 ? GW_INTERNAL : result->status;
+}
+
+void gw_exchange_answer_result(struct gw_exchange *x, const struct gw_call_result *result)
+{
+    gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
+    gw_exchange_answer_error(x, http_status_of(result), gw_exchange_code_of(result),
+                             result->message, result->details);
 }
 
 /* --- the call --- */
@@ -246,12 +278,12 @@ static void on_end(void *arg, const struct gw_call_result *result)
     struct gw_exchange *x = arg;
     x->call = NULL;
     gw_exchange_count_call(x, result->status, gw_clock_ns());
+    if (result->status != GW_OK) {
+        gw_exchange_answer_result(x, result);
+        return;
+    }
     gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
-    int http_status = result->http_status ? result->http_status : gw_status_to_http(result->status);
-    if (result->status != GW_OK)
-        gw_exchange_answer_error(x, http_status, http_status == 502 ? GW_INTERNAL : result->status,
-                                 result->message, result->details);
-    else if (x->message_count != 1)
+    if (x->message_count != 1)
         gw_exchange_answer_error(
             x, 502, GW_INTERNAL,
             x->message_count == 0
@@ -262,7 +294,7 @@ static void on_end(void *arg, const struct gw_call_result *result)
         gw_exchange_answer_error(x, 502, GW_INTERNAL, gw_slice_str(x->message_error.message),
                                  (struct gw_slice){0});
     else
-        answer(x, 200);
+        answer_json(x, 200);
 }
 
 const struct gw_call_callbacks gw_exchange_unary_answer = {
@@ -272,21 +304,34 @@ const struct gw_call_callbacks gw_exchange_unary_answer = {
     .on_end = on_end,
 };
 
-static void start_call(struct gw_exchange *x, struct gw_slice framed)
+/* A stream takes as long as it takes: only the route's own timeout limits it. */
+static uint64_t deadline_of(const struct gw_exchange *x, bool is_unary)
 {
-    struct gw_worker *worker = x->worker;
+    const struct gw_worker *worker = x->worker;
+    uint64_t limit_ms =
+        is_unary ? worker->frontend->config->limits.request_timeout_ms : x->route->timeout_ms;
+    uint64_t ours = limit_ms != 0 ? gw_loop_now_ms(worker->loop) + limit_ms : 0;
+    uint64_t clients = x->grpc.deadline_ms;
+    return ours == 0 || (clients != 0 && clients < ours) ? clients : ours;
+}
+
+void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callbacks *callbacks)
+{
+    const struct gw_route *route = x->route;
+    bool is_unary = !route->method->client_streaming && !route->method->server_streaming;
     struct gw_call_params params = {
-        .path = x->route->method->path,
+        .path = route->method->path,
         .metadata = x->headers.metadata,
-        .deadline_ms =
-            gw_loop_now_ms(worker->loop) + worker->frontend->config->limits.request_timeout_ms,
-        .callbacks = &gw_exchange_unary_answer,
+        .deadline_ms = deadline_of(x, is_unary),
+        .callbacks = callbacks,
         .arg = x,
     };
-    x->call = gw_upstream_call(worker->upstreams, x->route->upstream, &params, x->route->timeout_ms,
-                               &x->report);
-    gw_call_request(x->call, GW_REQUEST_ALL);
-    gw_call_send(x->call, framed, GW_SEND_END);
+    if (x->headers.protocol != GW_PROTOCOL_REST) {
+        params.passes_through = true;
+        params.content_type = x->grpc.upstream_type;
+    }
+    x->call = gw_upstream_call(x->worker->upstreams, route->upstream, &params,
+                               is_unary ? route->timeout_ms : GW_UPSTREAM_NO_TIMEOUT, &x->report);
 }
 
 /* --- the client's side while the backend works --- */
@@ -309,6 +354,7 @@ static void abandon(struct gw_exchange *x)
     x->req->http1_is_persistent = 0;
     gw_exchange_answer_error(x, 499, GW_CANCELLED, GW_SLICE("the client has left"),
                              (struct gw_slice){0});
+    x->req->res.status = 499; /* whatever the form: nobody reads it but our log */
 }
 
 static void on_leave(struct gw_task *task)
@@ -343,8 +389,9 @@ void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struc
     gw_call_cancel(x->call);
     x->call = NULL;
     gw_exchange_count_call(x, code, gw_clock_ns());
+    struct gw_call_result result = {.status = code, .message = message, .http_status = http_status};
     if (x->stream != NULL)
-        gw_stream_fail(x->stream, http_status, code, message, (struct gw_slice){0});
+        gw_stream_end(x->stream, &result);
     else
         gw_exchange_answer_error(x, http_status, code, message, (struct gw_slice){0});
 }
@@ -446,7 +493,9 @@ static void serve_unary(struct gw_exchange *x, const struct gw_route_match *matc
         return;
     }
     gw_exchange_watch_client(x);
-    start_call(x, framed);
+    gw_exchange_start_call(x, &gw_exchange_unary_answer);
+    gw_call_request(x->call, GW_REQUEST_ALL);
+    gw_call_send(x->call, framed, GW_SEND_END);
 }
 
 static void serve(struct gw_exchange *x, const struct gw_route_match *match)
@@ -457,7 +506,9 @@ static void serve(struct gw_exchange *x, const struct gw_route_match *match)
     }
     const struct gw_method *method = x->route->method;
     struct gw_translate_request request = request_of(x);
-    if (method == NULL)
+    if (x->headers.protocol != GW_PROTOCOL_REST)
+        gw_grpc_serve(x);
+    else if (method == NULL)
         gw_files_serve(x);
     else if (method->client_streaming || method->server_streaming)
         gw_streaming_serve(x, match, &request);
@@ -482,16 +533,25 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
         answer_fault(x, &fault);
         return 0;
     }
+    if (x->headers.lacks_http2) {
+        gw_exchange_answer_error(x, 415, GW_INVALID_ARGUMENT,
+                                 GW_SLICE("gRPC needs HTTP/2; over HTTP/1.1 there is gRPC-Web"),
+                                 (struct gw_slice){0});
+        return 0;
+    }
     struct gw_translate_request request = request_of(x);
     struct gw_route_match match;
     struct gw_failure failure;
-    if (gw_snapshot_route(x->worker->frontend->snapshot, &request, &req->pool, &match, &failure) !=
-        0) {
+    bool is_grpc = x->headers.protocol != GW_PROTOCOL_REST;
+    bool is_found = gw_snapshot_route(x->worker->frontend->snapshot, &request, &req->pool, &match,
+                                      &failure) == 0;
+    if (is_found)
+        x->route = match.value;
+    else if (!is_grpc)
         gw_exchange_answer_failure(x, &failure);
+    if (is_grpc ? !gw_grpc_begin(x) : !is_found)
         return 0;
-    }
-    x->route = match.value;
-    bool is_read_as_it_comes = !x->body->is_complete && gw_route_takes_messages(x->route);
+    bool is_read_as_it_comes = !is_http1(x) && gw_route_takes_messages(x->route);
     if (is_read_as_it_comes || gw_request_body_collect(x->body, on_body, x)) {
         serve(x, &match);
     } else {
@@ -540,12 +600,19 @@ static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostrea
         gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
     struct gw_slice message =
         req->res.status == 413 ? body_too_large(x) : gw_slice_str(req->res.reason);
-    gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot), code_of(req->res.status),
-                      message, (struct gw_slice){0}, &plain, &req->pool, &x->json);
-    req->res.reason = reason_of(req->res.status);
+    struct gw_slice content_type = GW_SLICE("application/json");
+    if (gw_protocol_is_web(x->headers.protocol)) {
+        content_type = gw_grpc_web_error(x, code_of(req->res.status), message);
+        req->res.status = 200;
+    } else {
+        gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot),
+                          code_of(req->res.status), message, (struct gw_slice){0}, &plain,
+                          &req->pool, &x->json);
+    }
+    req->res.reason = req->res.status == 200 ? "OK" : reason_of(req->res.status);
     req->res.content_length = x->json.len;
     req->res.headers = (h2o_headers_t){0};
-    gw_exchange_add_headers(x, GW_SLICE("application/json"));
+    gw_exchange_add_headers(x, content_type);
     struct error_stream *stream = (void *)h2o_add_ostream(req, sizeof(*stream), slot);
     stream->super.do_send = error_stream_send;
     stream->exchange = x;
