@@ -46,6 +46,8 @@ void gw_exchange_await_taking(struct gw_exchange *x);
 void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
                               struct gw_slice message, struct gw_slice details);
 void gw_exchange_count_limit(const struct gw_exchange *x, enum gw_limit limit);
+/* What becomes of a request whose body has a fault, which is counted. */
+void gw_exchange_body_failure(struct gw_exchange *x, struct gw_failure *ret_failure);
 void gw_exchange_answer_failure(struct gw_exchange *x, const struct gw_failure *failure);
 /* For a call whose answer is one message; their `arg` is the exchange. */
 extern const struct gw_call_callbacks gw_exchange_unary_answer;

@@ -58,9 +58,22 @@ static enum next take_next(struct gw_request_stream *s)
     return next;
 }
 
+static enum next take_next_that_fits(struct gw_request_stream *s)
+{
+    enum next next = take_next(s);
+    struct gw_exchange *x = s->exchange;
+    if (next == NEXT_REFUSED ||
+        gw_request_body_keep(x->body, s->split.kept.capacity + s->message.capacity))
+        return next;
+    struct gw_failure failure;
+    gw_exchange_body_failure(x, &failure);
+    refuse(s, &failure);
+    return NEXT_REFUSED;
+}
+
 static void send_next(struct gw_request_stream *s)
 {
-    switch (take_next(s)) {
+    switch (take_next_that_fits(s)) {
     case NEXT_MESSAGE:
         s->is_sending = true;
         gw_call_send(s->exchange->call, gw_buf_slice(&s->message), GW_SEND_MORE);
@@ -136,4 +149,5 @@ void gw_request_stream_dispose(struct gw_request_stream *s)
     gw_timer_stop(s->exchange->worker->loop, &s->idle);
     gw_json_split_dispose(&s->split);
     gw_buf_dispose(&s->message);
+    gw_request_body_keep(s->exchange->body, 0);
 }
