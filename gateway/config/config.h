@@ -96,6 +96,20 @@ struct gw_config_json {
     bool ignore_unknown_fields;
 };
 
+/* Which pages may call from a browser, and what they may see (Fetch standard, CORS protocol). */
+struct gw_config_cors {
+    bool is_present;
+    struct gw_string_list origins; /* "https://example.com"; its first label may be `*`; or "*" */
+    bool any_origin;
+    struct gw_string_list methods; /* none: those that the path has */
+    struct gw_string_list headers; /* of requests; "content-type"; or "*" */
+    bool any_header;
+    struct gw_string_list exposed_headers;
+    struct gw_slice methods_text, headers_text, exposed_text; /* the lists, with ", " between */
+    uint64_t max_age_ms;                                      /* 5 s */
+    bool credentials;
+};
+
 struct gw_config_route {
     struct gw_place place;
     /* Either match, grpc and perhaps body, response_body: one binding ... */
@@ -109,9 +123,11 @@ struct gw_config_route {
     struct gw_string service;
     /* ... or match and files: what is in that folder. */
     struct gw_string files;
-    struct gw_string upstream;  /* always, but with files */
-    uint64_t timeout_ms;        /* 0: the upstream's */
-    struct gw_config_json json; /* the global block with the route's own keys over it */
+    struct gw_string upstream;   /* always, but with files */
+    uint64_t timeout_ms;         /* 0: the upstream's */
+    struct gw_config_json json;  /* the global block with the route's own keys over it */
+    struct gw_config_cors cors;  /* where present, instead of the global one */
+    struct gw_string_list hooks; /* paths of Ruby files, run behind the global ones */
 };
 
 struct gw_config_streaming {
@@ -138,6 +154,12 @@ struct gw_config_drain {
     uint64_t timeout_ms; /* 30 s */
 };
 
+struct gw_config_hook_limits {
+    uint64_t memory_bytes;  /* 64 MiB; of the Ruby VM of one worker */
+    uint64_t time_ms;       /* 5 s; of one hook */
+    uint64_t kill_after_ms; /* 30 s; of a hook that cannot be ended */
+};
+
 struct gw_config {
     const char *file;
     struct gw_config_listener *listeners;
@@ -151,6 +173,7 @@ struct gw_config {
     struct gw_config_route *routes;
     size_t route_count;
     struct gw_config_json json;
+    struct gw_config_cors cors;
     struct gw_config_streaming streaming;
     struct gw_config_tracing tracing;
     struct gw_config_access_log access_log;
@@ -158,6 +181,8 @@ struct gw_config {
     struct gw_string_list trusted_proxies; /* items is NULL: the key is absent */
     struct gw_network *trusted_networks;   /* the same, parsed */
     struct gw_config_drain drain;
+    struct gw_string_list hooks; /* paths of Ruby files, run for every route */
+    struct gw_config_hook_limits hook_limits;
     void *memory; /* what all of it stands in */
 };
 

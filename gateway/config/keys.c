@@ -488,9 +488,9 @@ static const struct gw_key route_keys[] = {
     {"upstream", gw_read_string, AT(upstream)},
     {"timeout", gw_read_duration, AT(timeout_ms), .min = 1, .max = 24 * HOUR},
     {"json", gw_read_block, AT(json), .block = &json_block},
+    {"cors", gw_read_block, AT(cors), .block = &gw_cors_keys},
     {"retry"},
-    {"hooks"},
-    {"cors"},
+    {"hooks", gw_read_paths, AT(hooks)},
 };
 #undef AT
 static const struct gw_block route_block = {"a route", sizeof(struct gw_config_route),
@@ -535,6 +535,15 @@ static const struct gw_key drain_keys[] = {
 #undef AT
 static const struct gw_block drain_block = {"`drain`", KEYS(drain_keys)};
 
+#define AT(member) offsetof(struct gw_config_hook_limits, member)
+static const struct gw_key hook_limits_keys[] = {
+    {"memory", gw_read_size, AT(memory_bytes), "64MiB", .min = MIB, .max = 4096 * MIB},
+    {"time", gw_read_duration, AT(time_ms), "5s", .min = 1, .max = HOUR},
+    {"kill_after", gw_read_duration, AT(kill_after_ms), "30s", .min = 1, .max = HOUR},
+};
+#undef AT
+static const struct gw_block hook_limits_block = {"`hook_limits`", KEYS(hook_limits_keys)};
+
 /* A route looks at upstreams and json, which therefore stand before it. */
 #define AT(member) offsetof(struct gw_config, member)
 static const struct gw_key config_keys[] = {
@@ -547,6 +556,7 @@ static const struct gw_key config_keys[] = {
     {"upstreams", gw_read_blocks, AT(upstreams), .block = &upstream_block,
      .count_offset = AT(upstream_count)},
     {"json", gw_read_block, AT(json), .block = &json_block},
+    {"cors", gw_read_block, AT(cors), .block = &gw_cors_keys},
     {"routes", gw_read_blocks, AT(routes), .block = &route_block, .count_offset = AT(route_count)},
     {"streaming", gw_read_block, AT(streaming), "{}", .block = &streaming_block},
     {"tracing", gw_read_block, AT(tracing), .block = &tracing_block},
@@ -554,8 +564,8 @@ static const struct gw_key config_keys[] = {
     {"trusted_proxies", gw_read_strings, AT(trusted_proxies), .form = &network_form},
     {"forward_headers", gw_read_strings, AT(forward_headers), .form = &forward_header_form},
     {"drain", gw_read_block, AT(drain), "{}", .block = &drain_block},
-    {"hooks"},
-    {"hook_limits"},
+    {"hooks", gw_read_paths, AT(hooks)},
+    {"hook_limits", gw_read_block, AT(hook_limits), "{}", .block = &hook_limits_block},
 };
 #undef AT
 const struct gw_block gw_config_keys = {"the configuration", sizeof(struct gw_config),

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "frontend/cors.h"
 #include "frontend/exchange_internal.h"
 #include "frontend/files.h"
 #include "frontend/http1.h"
@@ -140,6 +141,7 @@ static struct gw_exchange *begin(h2o_req_t *req)
     if (is_http1(x))
         gw_http1_request_begun(x->connection, x);
     x->route = NULL;
+    x->cors = gw_snapshot_cors(x->worker->frontend->snapshot);
     x->began_ns = gw_clock_ns();
     x->body = NULL;
     x->call = NULL;
@@ -183,6 +185,7 @@ void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type
                 (h2o_header_t){own[i].name, own[i].shown_name,
                                h2o_iovec_init(own[i].value.base, own[i].value.len)};
     }
+    gw_cors_add_headers(x);
 }
 
 bool gw_exchange_is_head(const struct gw_exchange *x)
@@ -506,12 +509,15 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     struct gw_translate_request request = request_of(x);
     struct gw_route_match match;
     struct gw_failure failure;
+    if (gw_cors_serve_preflight(x, request.path))
+        return 0;
     if (gw_snapshot_route(x->worker->frontend->snapshot, &request, &req->pool, &match, &failure) !=
         0) {
         gw_exchange_answer_failure(x, &failure);
         return 0;
     }
     x->route = match.value;
+    x->cors = x->route->cors;
     bool is_read_as_it_comes = !x->body->is_complete && gw_route_takes_messages(x->route);
     if (is_read_as_it_comes || gw_request_body_collect(x->body, on_body, x)) {
         serve(x, &match);
@@ -550,6 +556,16 @@ static void error_stream_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *
     h2o_ostream_send_next(self, req, &body, gw_exchange_is_head(x) ? 0 : 1, state);
 }
 
+/* The head is all there, and so the route is known. */
+static const struct gw_config_cors *cors_of(const struct gw_exchange *x)
+{
+    struct gw_route_match match;
+    return gw_snapshot_match(x->worker->frontend->snapshot, slice_of(x->req->input.method),
+                             path_of(x->req), &match)
+               ? ((const struct gw_route *)match.value)->cors
+               : x->cors;
+}
+
 static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
 {
     (void)self;
@@ -566,6 +582,7 @@ static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostrea
     req->res.reason = reason_of(req->res.status);
     req->res.content_length = x->json.len;
     req->res.headers = (h2o_headers_t){0};
+    x->cors = cors_of(x);
     gw_exchange_add_headers(x, GW_SLICE("application/json"));
     gw_exchange_await_taking(x);
     struct error_stream *stream = (void *)h2o_add_ostream(req, sizeof(*stream), slot);

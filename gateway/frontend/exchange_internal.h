@@ -17,7 +17,8 @@ struct gw_exchange {
     h2o_req_t *req;
     struct gw_worker *worker;
     struct gw_connection *connection;
-    const struct gw_route *route; /* NULL: none matched */
+    const struct gw_route *route;      /* NULL: none matched */
+    const struct gw_config_cors *cors; /* what the answer says to other origins; NULL: nothing */
     uint64_t began_ns;
     struct gw_request_headers headers;
     struct gw_request_body *body; /* NULL: libh2o refused the request */

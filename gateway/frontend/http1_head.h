@@ -11,6 +11,9 @@ struct gw_http1_limits {
     size_t header_count, header_bytes; /* bytes: of the whole head */
 };
 
+/* A method or a header's name, RFC 9110 section 5.6.2. */
+bool gw_http_is_token(struct gw_slice s);
+
 enum gw_http1_outcome { GW_HTTP1_INCOMPLETE, GW_HTTP1_SOUND, GW_HTTP1_REFUSED };
 
 /* `bytes` begins with a request's head; what follows it is not looked at. *scanned (0 at first)

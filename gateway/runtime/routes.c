@@ -70,6 +70,7 @@ static void add_route(struct linker *l, const struct gw_template *template,
     *route = *values;
     route->index = (uint32_t)s->routes.count;
     route->template = template->text;
+    route->cors = l->config->cors.is_present ? &l->config->cors : gw_snapshot_cors(s);
     *gw_vec_push(&s->routes) = route;
     const struct gw_route *taken = gw_router_add(s->router, route->http_method, template, route);
     if (taken != NULL)
@@ -88,6 +89,7 @@ static void add_binding(struct linker *l, struct gw_binding *binding, struct gw_
                   .upstream = l->upstream,
                   .timeout_ms = l->config->timeout_ms,
                   .place = place,
+                  .config = l->config,
               });
 }
 
@@ -204,6 +206,7 @@ static void add_files(struct linker *l, struct gw_slice http_method, struct gw_s
                       .files = config->files.text,
                       .file_template = template,
                       .place = config->match.place,
+                      .config = config,
                   });
         return;
     }

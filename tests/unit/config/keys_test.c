@@ -297,12 +297,12 @@ static void several_at_once(void **state)
                    "workers: 0\n"
                    "upstreams: {}\n"
                    "routes: [{match: GET /x, upstream: up}, 5]\n"
-                   "hooks: [a.rb]\n",
+                   "hooks: []\n",
                    "f:1:1: `listen` is missing in the configuration\n"
                    "f:1:1: unknown key `lisen` in the configuration, expected one of `listen`, "
-                   "`admin`, `workers`, `limits`, `schema`, `upstreams`, `json`, `routes`, "
+                   "`admin`, `workers`, `limits`, `schema`, `upstreams`, `json`, `cors`, `routes`, "
                    "`streaming`, `tracing`, `access_log`, `trusted_proxies`, "
-                   "`forward_headers`, `drain`; did you mean "
+                   "`forward_headers`, `drain`, `hooks`, `hook_limits`; did you mean "
                    "\"listen\"?\n"
                    "f:2:10: `workers`: expected auto or a whole number from 1 to 256, found \"0\"\n"
                    "f:3:12: `upstreams`: expected a list, found a mapping\n"
@@ -311,7 +311,7 @@ static void several_at_once(void **state)
                    "their methods\n"
                    "f:4:36: unknown upstream \"up\", expected one of `upstreams`, which has none\n"
                    "f:4:41: `routes`: expected a mapping for a route, found \"5\"\n"
-                   "f:5:1: `hooks` is not supported yet\n");
+                   "f:5:8: `hooks`: expected a list of at least one path, found an empty list\n");
 }
 
 /* --- one rule each --- */
@@ -390,6 +390,30 @@ static void trusted_proxies_are_ranges(void **state)
                    "10.0.0.0/8 or 2001:db8::/32, found \"10.0.0.0/33\"\n");
 }
 
+static void hooks_are_files_beside_the_configuration(void **state)
+{
+    (void)state;
+    struct gw_config *c = load("listen: [{address: a:1}]\n"
+                               "schema: {descriptor_sets: [a]}\n"
+                               "upstreams: [{name: up, endpoints: [{address: a:1}]}]\n"
+                               "hooks: [hooks/a.rb, /b.rb]\n"
+                               "hook_limits: {memory: 8MiB, time: 250ms}\n"
+                               "routes:\n"
+                               "  - {annotations: a.B, upstream: up, hooks: [c.rb]}\n"
+                               "  - {annotations: a.C, upstream: up}\n");
+    assert_int_equal(c->hooks.count, 2);
+    assert_string_equal(c->hooks.items[0].text, "conf/hooks/a.rb");
+    assert_string_equal(c->hooks.items[1].text, "/b.rb");
+    assert_int_equal(c->hooks.items[1].place.column, 21);
+    assert_int_equal(c->hook_limits.memory_bytes, 8 << 20);
+    assert_int_equal(c->hook_limits.time_ms, 250);
+    assert_int_equal(c->hook_limits.kill_after_ms, 30000);
+    assert_int_equal(c->routes[0].hooks.count, 1);
+    assert_string_equal(c->routes[0].hooks.items[0].text, "conf/c.rb");
+    assert_int_equal(c->routes[1].hooks.count, 0);
+    gw_config_destroy(c);
+}
+
 static void tls_needs_what_it_needs(void **state)
 {
     (void)state;
@@ -426,20 +450,13 @@ static void what_does_not_exist_yet_is_refused(void **state)
                    "    circuit_breaker: {}\n"
                    "schema: {descriptor_sets: [a]}\n"
                    "routes:\n"
-                   "  - {annotations: a.B, upstream: up, hooks: [], retry: {}}\n"
-                   "  - {annotations: a.C, upstream: up, cors: x}\n"
-                   "hooks: []\n"
-                   "hook_limits: {}\n",
+                   "  - {annotations: a.B, upstream: up, retry: {}}\n",
                    "f:5:5: `tls` is not supported yet\n"
                    "f:6:5: `keepalive` is not supported yet\n"
                    "f:7:5: `health_check` is not supported yet\n"
                    "f:8:5: `retry` is not supported yet\n"
                    "f:9:5: `circuit_breaker` is not supported yet\n"
-                   "f:12:38: `hooks` is not supported yet\n"
-                   "f:12:49: `retry` is not supported yet\n"
-                   "f:13:38: `cors` is not supported yet\n"
-                   "f:14:1: `hooks` is not supported yet\n"
-                   "f:15:1: `hook_limits` is not supported yet\n");
+                   "f:12:38: `retry` is not supported yet\n");
 }
 
 static void the_file_is_a_mapping(void **state)
@@ -787,6 +804,7 @@ int main(void)
         cmocka_unit_test(a_listener_has_one_certificate_or_several),
         cmocka_unit_test(request_memory_holds_four_bodies),
         cmocka_unit_test(trusted_proxies_are_ranges),
+        cmocka_unit_test(hooks_are_files_beside_the_configuration),
         cmocka_unit_test(tls_needs_what_it_needs),
         cmocka_unit_test(what_does_not_exist_yet_is_refused),
         cmocka_unit_test(the_file_is_a_mapping),
