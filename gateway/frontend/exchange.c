@@ -439,6 +439,8 @@ static void answer_fault(struct gw_exchange *x, const struct gw_request_fault *f
         gw_exchange_count_limit(x, GW_LIMIT_HEADERS);
     } else if (fault->http_status == 408) {
         code = GW_DEADLINE_EXCEEDED;
+    } else if (fault->http_status == 503) {
+        code = GW_UNAVAILABLE;
     }
     if (is_http1(x)) {
         x->req->http1_is_persistent = 0;
@@ -454,17 +456,28 @@ static struct gw_slice body_too_large(const struct gw_exchange *x)
     return gw_pool_printf(&x->req->pool, "the body is over %llu bytes", (unsigned long long)limit);
 }
 
-static void answer_body_fault(struct gw_exchange *x)
+void gw_exchange_body_failure(struct gw_exchange *x, struct gw_failure *ret_failure)
 {
-    if (x->body->fault == GW_BODY_TOO_LARGE) {
-        gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
-        gw_exchange_answer_error(x, 413, GW_RESOURCE_EXHAUSTED, body_too_large(x),
-                                 (struct gw_slice){0});
-    } else {
-        gw_exchange_count_limit(x, GW_LIMIT_BODY_TIMEOUT);
-        gw_exchange_answer_error(x, 408, GW_DEADLINE_EXCEEDED,
-                                 GW_SLICE("the body did not arrive in time"), (struct gw_slice){0});
+    *ret_failure = (struct gw_failure){.http_status = 503, .code = GW_UNAVAILABLE};
+    switch (x->body->fault) {
+    case GW_BODY_TOO_SLOW:
+        ret_failure->http_status = 408;
+        ret_failure->code = GW_DEADLINE_EXCEEDED;
+        ret_failure->message = GW_SLICE("the body did not arrive in time");
+        break;
+    case GW_BODY_OVER_CONNECTION_MEMORY:
+        ret_failure->message = GW_SLICE("the connection's requests take too much memory");
+        break;
+    case GW_BODY_OVER_MEMORY:
+        ret_failure->message = GW_SLICE("no memory for the request");
+        break;
+    default:
+        ret_failure->http_status = 413;
+        ret_failure->code = GW_RESOURCE_EXHAUSTED;
+        ret_failure->message = body_too_large(x);
+        break;
     }
+    gw_exchange_count_limit(x, gw_request_body_limit(x->body->fault));
 }
 
 void gw_exchange_answer_failure(struct gw_exchange *x, const struct gw_failure *failure)
@@ -510,7 +523,9 @@ static void serve_unary(struct gw_exchange *x, const struct gw_route_match *matc
 static void serve(struct gw_exchange *x, const struct gw_route_match *match)
 {
     if (x->body->fault != GW_BODY_SOUND) {
-        answer_body_fault(x);
+        struct gw_failure failure;
+        gw_exchange_body_failure(x, &failure);
+        gw_exchange_answer_failure(x, &failure);
         return;
     }
     const struct gw_method *method = x->route->method;

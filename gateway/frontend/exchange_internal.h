@@ -60,6 +60,8 @@ void gw_exchange_answer(struct gw_exchange *x, int http_status, struct gw_slice 
 void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
                               struct gw_slice message, struct gw_slice details);
 void gw_exchange_count_limit(const struct gw_exchange *x, enum gw_limit limit);
+/* What becomes of a request whose body has a fault, which is counted. */
+void gw_exchange_body_failure(struct gw_exchange *x, struct gw_failure *ret_failure);
 void gw_exchange_answer_failure(struct gw_exchange *x, const struct gw_failure *failure);
 /* Answers a call that has failed. */
 void gw_exchange_answer_result(struct gw_exchange *x, const struct gw_call_result *result);

@@ -5,6 +5,7 @@
 #include "base/digits.h"
 #include "base/mem.h"
 #include "base/recycle.h"
+#include "frontend/connection.h"
 #include "grpc/hpack_literal.h"
 
 /* A list of headers this many times over the limit is not worth an answer. */
@@ -38,7 +39,8 @@ struct gw_http2_stream *gw_http2_stream_create(struct gw_http2_session *session,
     stream->id = id;
     stream->began_ms = gw_http2_now_ms(session);
     gw_request_body_init(&stream->request.body, &body_ops,
-                         gw_http2_limits(session)->request_body_bytes);
+                         gw_http2_limits(session)->request_body_bytes,
+                         &gw_connection_of(&session->super)->memory);
     stream->response.final.do_send = send_answer;
     h2o_init_request(&stream->req, &session->super, NULL);
     stream->req._ostr_top = &stream->response.final;
@@ -218,7 +220,14 @@ void gw_http2_stream_data(struct gw_http2_stream *stream, struct gw_slice chunk)
 {
     if (is_answered(stream))
         return;
-    gw_request_body_receive(&stream->request.body, chunk);
+    struct gw_request_body *body = &stream->request.body;
+    bool was_sound = body->fault == GW_BODY_SOUND;
+    gw_request_body_receive(body, chunk);
+    bool is_read = stream->request.is_at_handler && !body->collects;
+    if (is_read && was_sound && body->fault != GW_BODY_SOUND) {
+        gw_http2_count_limit(stream->session, gw_request_body_limit(body->fault));
+        gw_http2_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
+    }
     tell_later(stream);
 }
 

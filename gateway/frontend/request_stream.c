@@ -118,10 +118,23 @@ static enum next take_framed(struct gw_request_stream *s, struct gw_slice *ret_f
 
 /* --- either --- */
 
+static enum next take_next_that_fits(struct gw_request_stream *s, struct gw_slice *ret_framed)
+{
+    enum next next = s->take_next(s, ret_framed);
+    struct gw_exchange *x = s->exchange;
+    if (next == NEXT_REFUSED ||
+        gw_request_body_keep(x->body, s->json.split.kept.capacity + s->message.capacity))
+        return next;
+    struct gw_failure failure;
+    gw_exchange_body_failure(x, &failure);
+    refuse(s, &failure);
+    return NEXT_REFUSED;
+}
+
 static void send_next(struct gw_request_stream *s)
 {
     struct gw_slice framed;
-    switch (s->take_next(s, &framed)) {
+    switch (take_next_that_fits(s, &framed)) {
     case NEXT_MESSAGE:
         s->is_sending = true;
         gw_call_send(s->exchange->call, framed, GW_SEND_MORE);
@@ -216,4 +229,5 @@ void gw_request_stream_dispose(struct gw_request_stream *s)
     gw_timer_stop(s->exchange->worker->loop, &s->idle);
     gw_json_split_dispose(&s->json.split);
     gw_buf_dispose(&s->message);
+    gw_request_body_keep(s->exchange->body, 0);
 }

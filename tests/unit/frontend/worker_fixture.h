@@ -66,6 +66,10 @@ static void fixture_open(struct worker_fixture *f, const char *build_root, const
         register_paths(host);
     gw_exchange_register(host);
     worker->frontend = frontend;
+    frontend->request_memory.most_bytes = f->config->limits.request_memory_bytes;
+    worker->request_memory = (struct gw_request_memory){
+        .total = &frontend->request_memory,
+        .most_bytes_per_connection = f->config->limits.request_memory_bytes_per_connection};
     worker->loop = gw_loop_create();
     worker->shard = gw_metrics_shard(frontend->metrics, 0);
     h2o_context_init(&worker->h2o, gw_loop_h2o(worker->loop), &frontend->h2o);
