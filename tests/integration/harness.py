@@ -57,13 +57,20 @@ def wait_for(what, probe, timeout=10.0, pause=0.02):
         time.sleep(pause)
 
 
+# Below the range from which the kernel gives ports to clients, so that none takes one meanwhile.
+_ports = range(20000, 32000)
 _ports_given = set()
 
 
+def use_lane(lane, lanes):
+    """Tests of other lanes run beside these: each has ports of its own."""
+    global _ports  # pylint: disable=global-statement
+    _ports = range(_ports.start + lane, _ports.stop, lanes)
+
+
 def free_port():
-    """Below the range from which the kernel gives ports to clients, so that none takes it meanwhile."""
     while True:
-        port = random.randrange(20000, 32000)
+        port = random.choice(_ports)
         if port in _ports_given:
             continue
         with socket.socket() as probe:
