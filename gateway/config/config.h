@@ -11,6 +11,7 @@
 #include "base/nearest.h"
 #include "base/slice.h"
 #include "config/diagnostics.h"
+#include "config/network.h"
 
 /* A scalar that others refer to by name: terminated, owned by the configuration. */
 struct gw_string {
@@ -44,13 +45,14 @@ struct gw_config_listener {
 };
 
 struct gw_config_limits {
-    uint64_t request_body_bytes;     /* 4 MiB */
-    uint64_t header_bytes;           /* 64 KiB */
-    uint32_t header_count;           /* 100; at most 100 */
-    uint32_t connections;            /* 10000, over all workers */
-    uint64_t handshake_timeout_ms;   /* 10 s; of TLS */
-    uint64_t request_timeout_ms;     /* 30 s */
-    uint64_t stream_idle_timeout_ms; /* 5 min */
+    uint64_t request_body_bytes;      /* 4 MiB */
+    uint64_t header_bytes;            /* 64 KiB */
+    uint32_t header_count;            /* 100; at most 100 */
+    uint32_t connections;             /* 10000, over all workers */
+    uint32_t connections_per_address; /* 0: unlimited */
+    uint64_t handshake_timeout_ms;    /* 10 s; of TLS */
+    uint64_t request_timeout_ms;      /* 30 s */
+    uint64_t stream_idle_timeout_ms;  /* 5 min */
     uint64_t header_timeout_ms; /* 10 s; of a connection's first request head, and each in HTTP/2 */
     /* HTTP/2 */
     uint64_t idle_timeout_ms;    /* 3 min; of a connection without requests */
@@ -92,6 +94,20 @@ struct gw_config_json {
     bool ignore_unknown_fields;
 };
 
+/* Which pages may call from a browser, and what they may see (Fetch standard, CORS protocol). */
+struct gw_config_cors {
+    bool is_present;
+    struct gw_string_list origins; /* "https://example.com"; its first label may be `*`; or "*" */
+    bool any_origin;
+    struct gw_string_list methods; /* none: those that the path has */
+    struct gw_string_list headers; /* of requests; "content-type"; or "*" */
+    bool any_header;
+    struct gw_string_list exposed_headers;
+    struct gw_slice methods_text, headers_text, exposed_text; /* the lists, with ", " between */
+    uint64_t max_age_ms;                                      /* 5 s */
+    bool credentials;
+};
+
 struct gw_config_route {
     struct gw_place place;
     /* Either match, grpc and perhaps body, response_body: one binding ... */
@@ -108,6 +124,7 @@ struct gw_config_route {
     struct gw_string upstream;   /* always, but with files */
     uint64_t timeout_ms;         /* 0: the upstream's */
     struct gw_config_json json;  /* the global block with the route's own keys over it */
+    struct gw_config_cors cors;  /* where present, instead of the global one */
     struct gw_string_list hooks; /* paths of Ruby files, run behind the global ones */
 };
 
@@ -154,10 +171,13 @@ struct gw_config {
     struct gw_config_route *routes;
     size_t route_count;
     struct gw_config_json json;
+    struct gw_config_cors cors;
     struct gw_config_streaming streaming;
     struct gw_config_tracing tracing;
     struct gw_config_access_log access_log;
     struct gw_string_list forward_headers; /* lower case */
+    struct gw_string_list trusted_proxies; /* items is NULL: the key is absent */
+    struct gw_network *trusted_networks;   /* the same, parsed */
     struct gw_config_drain drain;
     struct gw_string_list hooks; /* paths of Ruby files, run for every route */
     struct gw_config_hook_limits hook_limits;

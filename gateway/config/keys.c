@@ -35,6 +35,15 @@ static bool is_address(struct gw_slice text)
 static const struct gw_form address_form = {
     is_address, "an address HOST:PORT such as 127.0.0.1:8080 or [::1]:8080"};
 
+static bool is_network(struct gw_slice text)
+{
+    struct gw_network network;
+    return gw_network_parse(text, &network) == 0;
+}
+
+static const struct gw_form network_form = {
+    is_network, "an IP address or a range of them such as 10.0.0.0/8 or 2001:db8::/32"};
+
 static bool is_name(struct gw_slice text)
 {
     return all_of(text, "-_.");
@@ -273,9 +282,19 @@ static void check_route(struct gw_reader *r, const struct gw_yaml_node *mapping,
         check_upstream_name(r, &route->upstream);
 }
 
+static void parse_trusted_proxies(struct gw_reader *r, struct gw_config *config)
+{
+    const struct gw_string_list *list = &config->trusted_proxies;
+    config->trusted_networks =
+        h2o_mem_alloc_pool(r->pool, (list->count + 1) * sizeof(*config->trusted_networks));
+    for (size_t i = 0; i < list->count; i++)
+        gw_network_parse(gw_slice_str(list->items[i].text), &config->trusted_networks[i]);
+}
+
 static void check_config(struct gw_reader *r, const struct gw_yaml_node *mapping, void *base)
 {
-    const struct gw_config *config = base;
+    struct gw_config *config = base;
+    parse_trusted_proxies(r, config);
     for (size_t i = 0; i < config->upstream_count; i++) {
         const struct gw_string *name = &config->upstreams[i].name;
         for (size_t k = 0; name->text != NULL && k < i; k++) {
@@ -350,6 +369,8 @@ static const struct gw_key limit_keys[] = {
     {"header_count", gw_read_number, AT(header_count), "100", .min = 1, .max = 100},
     {"header_bytes", gw_read_size, AT(header_bytes), "64KiB", .min = KIB, .max = 400 * KIB},
     {"connections", gw_read_number, AT(connections), "10000", .min = 1, .max = 1000000},
+    {"connections_per_address", gw_read_number, AT(connections_per_address), "unlimited", .min = 1,
+     .max = 1000000, .zero = "unlimited"},
     {"request_timeout", gw_read_duration, AT(request_timeout_ms), "30s", .min = 1,
      .max = 24 * HOUR},
     {"handshake_timeout", gw_read_duration, AT(handshake_timeout_ms), "10s", .min = 1, .max = HOUR},
@@ -433,9 +454,9 @@ static const struct gw_key route_keys[] = {
     {"upstream", gw_read_string, AT(upstream)},
     {"timeout", gw_read_duration, AT(timeout_ms), .min = 1, .max = 24 * HOUR},
     {"json", gw_read_block, AT(json), .block = &json_block},
+    {"cors", gw_read_block, AT(cors), .block = &gw_cors_keys},
     {"retry"},
     {"hooks", gw_read_paths, AT(hooks)},
-    {"cors"},
 };
 #undef AT
 static const struct gw_block route_block = {"a route", sizeof(struct gw_config_route),
@@ -501,10 +522,12 @@ static const struct gw_key config_keys[] = {
     {"upstreams", gw_read_blocks, AT(upstreams), .block = &upstream_block,
      .count_offset = AT(upstream_count)},
     {"json", gw_read_block, AT(json), .block = &json_block},
+    {"cors", gw_read_block, AT(cors), .block = &gw_cors_keys},
     {"routes", gw_read_blocks, AT(routes), .block = &route_block, .count_offset = AT(route_count)},
     {"streaming", gw_read_block, AT(streaming), "{}", .block = &streaming_block},
     {"tracing", gw_read_block, AT(tracing), .block = &tracing_block},
     {"access_log", gw_read_block, AT(access_log), .block = &access_log_block},
+    {"trusted_proxies", gw_read_strings, AT(trusted_proxies), .form = &network_form},
     {"forward_headers", gw_read_strings, AT(forward_headers), .form = &forward_header_form},
     {"drain", gw_read_block, AT(drain), "{}", .block = &drain_block},
     {"hooks", gw_read_paths, AT(hooks)},

@@ -6,5 +6,7 @@
 
 /* The outermost mapping; read into a struct gw_config. */
 extern const struct gw_block gw_config_keys;
+/* Read into a struct gw_config_cors. */
+extern const struct gw_block gw_cors_keys;
 
 #endif

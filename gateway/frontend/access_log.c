@@ -28,13 +28,19 @@ struct gw_access_log_writer {
     struct gw_metrics_shard *shard;
     struct buffer *current;
     struct gw_timer flush;
-    uint32_t *backlog; /* atomic: buffers under way; outlives the writer while there are any */
+    struct shared *shared;
+};
+
+/* From a writer to the file and back; outlives the writer while there are buffers under way. */
+struct shared {
+    uint32_t backlog;     /* atomic: buffers under way */
+    struct buffer *spare; /* atomic: one that is written, to be filled again; may be NULL */
 };
 
 struct buffer {
     struct gw_message message;
     struct gw_access_log *log;
-    uint32_t *backlog;
+    struct shared *shared;
     size_t len;
     char bytes[GW_ACCESS_LOG_BUFFER_BYTES];
 };
@@ -86,9 +92,10 @@ static void write_all(struct gw_access_log *log, const char *bytes, size_t len)
 static void on_buffer(struct gw_message *message)
 {
     struct buffer *b = H2O_STRUCT_FROM_MEMBER(struct buffer, message, message);
+    struct shared *shared = b->shared;
     write_all(b->log, b->bytes, b->len);
-    __atomic_fetch_sub(b->backlog, 1, __ATOMIC_RELEASE);
-    free(b);
+    free(__atomic_exchange_n(&shared->spare, b, __ATOMIC_ACQ_REL));
+    __atomic_fetch_sub(&shared->backlog, 1, __ATOMIC_RELEASE);
 }
 
 static void *run(void *arg)
@@ -197,7 +204,7 @@ static void hand_over(struct gw_access_log_writer *writer)
         return;
     writer->current = NULL;
     gw_timer_stop(writer->loop, &writer->flush);
-    __atomic_fetch_add(writer->backlog, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&writer->shared->backlog, 1, __ATOMIC_RELAXED);
     gw_loop_post(writer->log->loop, &b->message);
 }
 
@@ -215,19 +222,20 @@ struct gw_access_log_writer *gw_access_log_writer_create(struct gw_access_log *l
     writer->loop = loop;
     writer->shard = shard;
     writer->flush.fn = on_flush;
-    writer->backlog = gw_alloc(sizeof(*writer->backlog));
+    writer->shared = gw_alloc(sizeof(*writer->shared));
     return writer;
 }
 
 struct last_words {
     struct gw_message message;
-    uint32_t *backlog;
+    struct shared *shared;
 };
 
 static void on_last_words(struct gw_message *message)
 {
     struct last_words *l = H2O_STRUCT_FROM_MEMBER(struct last_words, message, message);
-    free(l->backlog);
+    free(l->shared->spare);
+    free(l->shared);
     free(l);
 }
 
@@ -236,12 +244,24 @@ void gw_access_log_writer_destroy(struct gw_access_log_writer *writer)
     if (writer == NULL)
         return;
     hand_over(writer);
-    /* The counter goes when the last buffer, which is before this message, has. */
+    /* What is shared goes when the last buffer, which is before this message, has. */
     struct last_words *l = gw_alloc(sizeof(*l));
     l->message.fn = on_last_words;
-    l->backlog = writer->backlog;
+    l->shared = writer->shared;
     gw_loop_post(writer->log->loop, &l->message);
     free(writer);
+}
+
+static struct buffer *create_buffer(struct gw_access_log_writer *writer)
+{
+    struct buffer *b = __atomic_exchange_n(&writer->shared->spare, NULL, __ATOMIC_ACQ_REL);
+    if (b == NULL)
+        b = h2o_mem_alloc(sizeof(*b));
+    b->message.fn = on_buffer;
+    b->log = writer->log;
+    b->shared = writer->shared;
+    b->len = 0;
+    return b;
 }
 
 /* Room for a line, or NULL when the file is behind. */
@@ -251,14 +271,9 @@ static struct buffer *room(struct gw_access_log_writer *writer)
         sizeof(writer->current->bytes) - writer->current->len < LINE_MAX_BYTES)
         hand_over(writer);
     if (writer->current == NULL) {
-        if (__atomic_load_n(writer->backlog, __ATOMIC_ACQUIRE) >= GW_ACCESS_LOG_BACKLOG)
+        if (__atomic_load_n(&writer->shared->backlog, __ATOMIC_ACQUIRE) >= GW_ACCESS_LOG_BACKLOG)
             return NULL;
-        struct buffer *b = h2o_mem_alloc(sizeof(*b));
-        b->message.fn = on_buffer;
-        b->log = writer->log;
-        b->backlog = writer->backlog;
-        b->len = 0;
-        writer->current = b;
+        writer->current = create_buffer(writer);
         gw_timer_start(writer->loop, &writer->flush,
                        gw_loop_now_ms(writer->loop) + GW_ACCESS_LOG_DELAY_MS);
     }

@@ -1,15 +1,16 @@
 #include "frontend/connection.h"
 
 #include <fcntl.h>
-#include <h2o/http1.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "frontend/address_limit.h"
+#include "frontend/http1.h"
 #include "frontend/http2.h"
 #include "frontend/listener.h"
 
@@ -17,10 +18,147 @@
 #define LINGER_MS 2000
 #define LINGER_BYTES (64u << 20)
 
+/* --- what is awaited ---
+ *
+ * The timer is moved only when it would be late. When it fires early, because the client did what
+ * was awaited, it goes on to the time of what is awaited now: a connection that is kept busy costs
+ * a timer once in a while, not with each request. */
+
+#define NEVER UINT64_MAX
+
+/* Times that a reader is looked at within its limit. */
+#define LOOKS 4
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t limit_ms(const struct gw_connection *connection, enum gw_wait what)
+{
+    const struct gw_config_limits *limits = &connection->worker->frontend->config->limits;
+    switch (what) {
+    case GW_WAIT_HANDSHAKE:
+        return limits->handshake_timeout_ms;
+    case GW_WAIT_HEAD:
+        return min(limits->header_timeout_ms, limits->request_timeout_ms);
+    case GW_WAIT_BODY:
+        return min(limits->body_timeout_ms, limits->request_timeout_ms);
+    case GW_WAIT_TAKING:
+        return limits->write_timeout_ms / LOOKS + 1;
+    case GW_WAIT_REQUEST:
+        return limits->idle_timeout_ms;
+    case GW_WAIT_END:
+        return LINGER_MS;
+    default:
+        return NEVER;
+    }
+}
+
+static void count_limit(const struct gw_connection *connection, enum gw_limit limit)
+{
+    const struct gw_worker *worker = connection->worker;
+    gw_http_metrics_count_limit(worker->frontend->http_metrics, worker->shard, limit);
+}
+
+static void count_handshake(const struct gw_connection *connection, int result)
+{
+    const struct gw_worker *worker = connection->worker;
+    gw_count(worker->shard, worker->frontend->handshakes[result], 1);
+}
+
+/* The kernel knows whether a client that has not taken all of a write takes anything. */
+static bool takes_nothing(struct gw_connection *connection)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof(info);
+    getsockopt(h2o_socket_get_fd(connection->sock), IPPROTO_TCP, TCP_INFO, &info, &length);
+    bool same = info.tcpi_bytes_acked == connection->wait.taken_bytes;
+    connection->wait.taken_bytes = info.tcpi_bytes_acked;
+    connection->wait.looks = same ? connection->wait.looks + 1 : 0;
+    return connection->wait.looks >= LOOKS;
+}
+
+static void wait_on(struct gw_connection *connection)
+{
+    struct gw_loop *loop = connection->worker->loop;
+    uint64_t limit = limit_ms(connection, connection->wait.what);
+    connection->wait.until_ms = limit == NEVER ? NEVER : gw_loop_now_ms(loop) + limit;
+    struct gw_timer *timer = &connection->wait.timer;
+    if (connection->wait.until_ms != NEVER &&
+        (!gw_timer_is_running(timer) || timer->expires_ms > connection->wait.until_ms))
+        gw_timer_start(loop, timer, connection->wait.until_ms);
+}
+
+void gw_connection_await(struct gw_connection *connection, enum gw_wait what)
+{
+    connection->wait.what = what;
+    connection->wait.looks = 0;
+    connection->wait.taken_bytes = 0;
+    wait_on(connection);
+}
+
+static void end_linger(struct gw_connection *connection);
+
+static void give_up(struct gw_connection *connection)
+{
+    switch (connection->wait.what) {
+    case GW_WAIT_HANDSHAKE:
+        count_handshake(connection, GW_TLS_OUTCOMES);
+        count_limit(connection, GW_LIMIT_HANDSHAKE_TIMEOUT);
+        gw_connection_close(connection);
+        break;
+    case GW_WAIT_HEAD:
+        count_limit(connection, GW_LIMIT_HEADER_TIMEOUT);
+        gw_http1_late(connection);
+        break;
+    case GW_WAIT_BODY:
+        count_limit(connection, GW_LIMIT_BODY_TIMEOUT);
+        gw_http1_late(connection);
+        break;
+    case GW_WAIT_TAKING:
+        if (!takes_nothing(connection)) {
+            wait_on(connection);
+            break;
+        }
+        count_limit(connection, GW_LIMIT_WRITE_TIMEOUT);
+        gw_connection_await(connection, GW_WAIT_END);
+        gw_connection_cut(connection);
+        break;
+    case GW_WAIT_REQUEST:
+        count_limit(connection, GW_LIMIT_IDLE_TIMEOUT);
+        gw_http1_close(connection);
+        break;
+    case GW_WAIT_END:
+        if (connection->linger.has_begun)
+            end_linger(connection);
+        else
+            gw_connection_cut(connection);
+        break;
+    case GW_WAIT_NOTHING:
+        break;
+    }
+}
+
+static void on_timer(struct gw_timer *timer)
+{
+    struct gw_connection *connection =
+        H2O_STRUCT_FROM_MEMBER(struct gw_connection, wait.timer, timer);
+    struct gw_loop *loop = connection->worker->loop;
+    if (connection->wait.until_ms <= gw_loop_now_ms(loop))
+        give_up(connection);
+    else if (connection->wait.until_ms != NEVER)
+        gw_timer_start(loop, timer, connection->wait.until_ms);
+}
+
+/* --- ends --- */
+
 static void release(struct gw_connection *connection)
 {
+    gw_timer_stop(connection->worker->loop, &connection->wait.timer);
     h2o_linklist_unlink(&connection->link);
     free(connection->tls.client);
+    gw_address_limit_leave(connection->worker->frontend->address_limit, &connection->peer);
     __atomic_fetch_sub(&connection->worker->connection_count, 1, __ATOMIC_RELAXED);
     __atomic_fetch_sub(&connection->worker->frontend->total_connections, 1, __ATOMIC_RELAXED);
     free(connection);
@@ -28,23 +166,16 @@ static void release(struct gw_connection *connection)
 
 static void end_linger(struct gw_connection *connection)
 {
-    gw_timer_stop(connection->worker->loop, &connection->linger);
-    h2o_linklist_unlink(&connection->linger_link);
     h2o_socket_close(connection->sock);
     release(connection);
-}
-
-static void on_linger_end(struct gw_timer *timer)
-{
-    end_linger(H2O_STRUCT_FROM_MEMBER(struct gw_connection, linger, timer));
 }
 
 static void on_linger_read(h2o_socket_t *sock, const char *error)
 {
     struct gw_connection *connection = sock->data;
-    connection->linger_bytes += sock->input->size;
+    connection->linger.bytes += sock->input->size;
     h2o_buffer_consume(&sock->input, sock->input->size);
-    if (error != NULL || connection->linger_bytes > LINGER_BYTES)
+    if (error != NULL || connection->linger.bytes > LINGER_BYTES)
         end_linger(connection);
 }
 
@@ -53,125 +184,45 @@ static void on_close(void *data)
     struct gw_connection *connection = data;
     struct gw_loop *loop = connection->worker->loop;
     gw_task_cancel(loop, &connection->http1.next);
-    gw_timer_stop(loop, &connection->tls.timeout);
     gw_tls_handshake_cancel(&connection->tls.handshake);
-    if (h2o_linklist_is_linked(&connection->awaiting_link))
-        h2o_linklist_unlink(&connection->awaiting_link);
-    if (connection->worker->ending && connection->linger_fd >= 0) {
-        close(connection->linger_fd);
-        connection->linger_fd = -1;
+    if (connection->worker->ending && connection->linger.fd >= 0) {
+        close(connection->linger.fd);
+        connection->linger.fd = -1;
     }
-    if (connection->linger_fd < 0) {
+    if (connection->linger.fd < 0) {
         release(connection);
         return;
     }
-    shutdown(connection->linger_fd, SHUT_WR);
-    connection->sock = h2o_evloop_socket_create(gw_loop_h2o(loop), connection->linger_fd, 0);
+    connection->linger.has_begun = true;
+    shutdown(connection->linger.fd, SHUT_WR);
+    connection->sock = h2o_evloop_socket_create(gw_loop_h2o(loop), connection->linger.fd, 0);
     connection->sock->data = connection;
     h2o_socket_read_start(connection->sock, on_linger_read);
-    h2o_linklist_insert(&connection->worker->lingering, &connection->linger_link);
-    connection->linger.fn = on_linger_end;
-    gw_timer_start(loop, &connection->linger, gw_loop_now_ms(loop) + LINGER_MS);
+    gw_connection_await(connection, GW_WAIT_END);
 }
 
 void gw_connection_linger(struct gw_connection *connection)
 {
-    if (connection->linger_fd < 0 && !connection->worker->draining)
-        connection->linger_fd = fcntl(h2o_socket_get_fd(connection->sock), F_DUPFD_CLOEXEC, 0);
+    if (connection->linger.fd < 0 && !connection->worker->draining)
+        connection->linger.fd = fcntl(h2o_socket_get_fd(connection->sock), F_DUPFD_CLOEXEC, 0);
 }
 
-static void name_peer(struct gw_connection *connection, int fd)
+void gw_connection_close(struct gw_connection *connection)
 {
-    union {
-        struct sockaddr sa;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } peer;
-    socklen_t length = sizeof(peer);
-    const char *text = NULL;
-    if (getpeername(fd, &peer.sa, &length) == 0) {
-        if (peer.sa.sa_family == AF_INET)
-            text = inet_ntop(AF_INET, &peer.v4.sin_addr, connection->remote,
-                             sizeof(connection->remote));
-        else if (IN6_IS_ADDR_V4MAPPED(&peer.v6.sin6_addr))
-            text = inet_ntop(AF_INET, &peer.v6.sin6_addr.s6_addr[12], connection->remote,
-                             sizeof(connection->remote));
-        else
-            text = inet_ntop(AF_INET6, &peer.v6.sin6_addr, connection->remote,
-                             sizeof(connection->remote));
-    }
-    connection->remote_length = text != NULL ? strlen(text) : 0;
+    gw_connection_await(connection, GW_WAIT_END);
+    h2o_socket_close(connection->sock);
 }
 
-/* --- HTTP/1.1 request heads ---
- *
- * libh2o reads a connection by a callback of its own. While a head is expected, ours stands in
- * front of it, and lets libh2o see the head when it is whole and sound. A head that is refused is
- * replaced by a short one, so that libh2o makes a request of it, which our handler answers with the
- * fault.
- *
- * libh2o takes its callback back after each answer; the task http1.next puts ours in front again.
- * In between it may find a whole request among the bytes that are there already: that one is
- * checked when it reaches our handler, where its head still stands at the beginning of the socket's
- * input. */
-
-static enum gw_http1_outcome check_head(struct gw_connection *connection)
+void gw_connection_cut(struct gw_connection *connection)
 {
-    const struct gw_config_limits *limits = &connection->worker->frontend->config->limits;
-    h2o_buffer_t *input = connection->sock->input;
-    return gw_http1_head_check(gw_slice(input->bytes, input->size), &connection->http1.scanned,
-                               &(struct gw_http1_limits){.header_count = limits->header_count,
-                                                         .header_bytes = limits->header_bytes},
-                               &connection->http1.fault);
+    shutdown(h2o_socket_get_fd(connection->sock), SHUT_RDWR);
 }
 
-static void replace_input(h2o_socket_t *sock)
-{
-    static const char stand_in[] = "REFUSED / HTTP/1.0\r\n\r\n";
-    h2o_buffer_consume(&sock->input, sock->input->size);
-    h2o_iovec_t room = h2o_buffer_reserve(&sock->input, sizeof(stand_in) - 1);
-    memcpy(room.base, stand_in, sizeof(stand_in) - 1);
-    sock->input->size = sizeof(stand_in) - 1;
-}
-
-/* False: the head is not all there. */
-static bool admit_head(struct gw_connection *connection)
-{
-    if (connection->http1.is_head_checked)
-        return true;
-    enum gw_http1_outcome outcome = check_head(connection);
-    if (outcome == GW_HTTP1_INCOMPLETE)
-        return false;
-    if (outcome == GW_HTTP1_REFUSED)
-        replace_input(connection->sock);
-    connection->http1.is_head_checked = true;
-    return true;
-}
-
-static void on_head_bytes(h2o_socket_t *sock, const char *error)
-{
-    struct gw_connection *connection = sock->on_close.data;
-    if (error == NULL && !admit_head(connection))
-        return; /* libh2o's timeout runs */
-    connection->http1.libh2o_read(sock, error);
-}
-
-static void await_head(struct gw_task *task)
-{
-    struct gw_connection *connection =
-        H2O_STRUCT_FROM_MEMBER(struct gw_connection, http1.next, task);
-    if (connection->sock->_cb.read == connection->http1.libh2o_read)
-        h2o_socket_read_start(connection->sock, on_head_bytes);
-}
+/* --- requests of either protocol --- */
 
 struct gw_request_fault gw_connection_fault(struct gw_connection *connection, h2o_req_t *req)
 {
-    if (req->version >= 0x200)
-        return gw_http2_fault(req);
-    if (!connection->http1.is_head_checked)
-        check_head(connection);
-    connection->http1.is_head_checked = true;
-    return connection->http1.fault;
+    return req->version >= 0x200 ? gw_http2_fault(req) : gw_http1_fault(connection);
 }
 
 void gw_connection_break_off(h2o_req_t *req)
@@ -179,15 +230,7 @@ void gw_connection_break_off(h2o_req_t *req)
     if (req->version >= 0x200)
         gw_http2_reset(req);
     else
-        shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RDWR);
-}
-
-void gw_connection_request_done(struct gw_connection *connection)
-{
-    connection->http1.is_head_checked = false;
-    connection->http1.scanned = 0;
-    connection->http1.exchange = NULL;
-    gw_loop_defer(connection->worker->loop, &connection->http1.next);
+        gw_connection_cut(gw_connection_of(req->conn));
 }
 
 /* --- a new connection ---
@@ -195,52 +238,24 @@ void gw_connection_request_done(struct gw_connection *connection)
  * Its first bytes tell which protocol it speaks. libh2o makes its own object of an HTTP/1.1
  * connection when the first head is whole; one that only waits costs little. */
 
-static void begin_http1(struct gw_connection *connection)
-{
-    struct gw_worker *worker = connection->worker;
-    h2o_socket_t *sock = connection->sock;
-    h2o_accept_ctx_t accept = {.ctx = &worker->h2o, .hosts = worker->frontend->h2o.hosts};
-    h2o_buffer_t *input = sock->input; /* libh2o would serve a request before saying how it reads */
-    h2o_buffer_init(&sock->input, &h2o_socket_buffer_prototype);
-    h2o_http1_accept(&accept, sock, *h2o_get_timestamp(&worker->h2o, NULL, NULL));
-    h2o_buffer_dispose(&sock->input);
-    sock->input = input;
-    connection->http1.libh2o_read = sock->_cb.read;
-    h2o_socket_read_start(sock, on_head_bytes);
-    on_head_bytes(sock, NULL);
-}
-
 static void on_first_bytes(h2o_socket_t *sock, const char *error)
 {
     struct gw_connection *connection = sock->on_close.data;
     if (error != NULL) {
-        h2o_socket_close(sock);
+        gw_connection_close(connection);
         return;
     }
     enum gw_http2_preface preface =
         gw_http2_preface_check(gw_slice(sock->input->bytes, sock->input->size));
-    if (preface == GW_HTTP2_PREFACE_INCOMPLETE ||
-        (preface == GW_HTTP2_PREFACE_ABSENT && !admit_head(connection)))
-        return;
-    h2o_linklist_unlink(&connection->awaiting_link);
     if (preface == GW_HTTP2_PREFACE_PRESENT)
         gw_http2_accept(connection);
-    else
-        begin_http1(connection);
-}
-
-static uint64_t head_timeout_ms(const struct gw_worker *worker)
-{
-    const struct gw_config_limits *limits = &worker->frontend->config->limits;
-    return limits->header_timeout_ms < limits->request_timeout_ms ? limits->header_timeout_ms
-                                                                  : limits->request_timeout_ms;
+    else if (preface == GW_HTTP2_PREFACE_ABSENT && gw_http1_admit(connection))
+        gw_http1_serve(connection);
 }
 
 static void await_first_bytes(struct gw_connection *connection)
 {
-    struct gw_worker *worker = connection->worker;
-    connection->head_expires_ms = gw_loop_now_ms(worker->loop) + head_timeout_ms(worker);
-    h2o_linklist_insert(&worker->awaiting, &connection->awaiting_link);
+    gw_connection_await(connection, GW_WAIT_HEAD);
     h2o_socket_read_start(connection->sock, on_first_bytes);
     if (connection->sock->input->size > 0)
         on_first_bytes(connection->sock, NULL);
@@ -260,22 +275,15 @@ const struct gw_slice *gw_connection_protocols(size_t *ret_count)
     return protocol_names;
 }
 
-static void count_handshake(const struct gw_connection *connection, int result)
-{
-    const struct gw_worker *worker = connection->worker;
-    gw_count(worker->shard, worker->frontend->handshakes[result], 1);
-}
-
 static void on_handshake(struct gw_tls_handshake *handshake, enum gw_tls_outcome outcome)
 {
     struct gw_connection *connection =
         H2O_STRUCT_FROM_MEMBER(struct gw_connection, tls.handshake, handshake);
-    gw_timer_stop(connection->worker->loop, &connection->tls.timeout);
     count_handshake(connection, outcome);
     if (outcome != GW_TLS_DONE) {
         if (outcome != GW_TLS_CLOSED)
             gw_connection_linger(connection); /* so that the alert is read */
-        h2o_socket_close(connection->sock);
+        gw_connection_close(connection);
         return;
     }
     connection->tls.client = gw_tls_handshake_client(handshake);
@@ -286,59 +294,27 @@ static void on_handshake(struct gw_tls_handshake *handshake, enum gw_tls_outcome
     protocols[i](connection);
 }
 
-static void on_late_handshake(struct gw_timer *timer)
-{
-    struct gw_connection *connection =
-        H2O_STRUCT_FROM_MEMBER(struct gw_connection, tls.timeout, timer);
-    count_handshake(connection, GW_TLS_OUTCOMES);
-    h2o_socket_close(connection->sock);
-}
-
-static void shake_hands(struct gw_connection *connection, struct gw_tls_context *context)
-{
-    struct gw_worker *worker = connection->worker;
-    connection->tls.timeout.fn = on_late_handshake;
-    gw_timer_start(worker->loop, &connection->tls.timeout,
-                   gw_loop_now_ms(worker->loop) +
-                       worker->frontend->config->limits.handshake_timeout_ms);
-    gw_tls_handshake_start(&connection->tls.handshake, context, connection->sock, on_handshake);
-}
-
-void gw_connection_accept(struct gw_listener *listener, int fd)
+void gw_connection_accept(struct gw_listener *listener, int fd, const struct gw_peer *peer)
 {
     struct gw_worker *worker = listener->worker;
     struct gw_connection *connection = gw_alloc(sizeof(*connection));
     connection->worker = worker;
     h2o_linklist_insert(&worker->connections, &connection->link);
-    connection->linger_fd = -1;
-    connection->http1.next.fn = await_head;
-    name_peer(connection, fd);
+    connection->wait.timer.fn = on_timer;
+    connection->linger.fd = -1;
+    connection->peer = *peer;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     h2o_socket_t *sock = h2o_evloop_socket_create(gw_loop_h2o(worker->loop), fd,
                                                   H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
     connection->sock = sock;
     sock->on_close.cb = on_close;
     sock->on_close.data = connection;
-    if (listener->tls != NULL)
-        shake_hands(connection, listener->tls);
-    else
+    if (listener->tls == NULL) {
         await_first_bytes(connection);
-}
-
-static struct gw_connection *awaiting_of(h2o_linklist_t *link)
-{
-    return H2O_STRUCT_FROM_MEMBER(struct gw_connection, awaiting_link, link);
-}
-
-void gw_connection_sweep(struct gw_worker *worker)
-{
-    uint64_t now = gw_loop_now_ms(worker->loop);
-    h2o_linklist_t *list = &worker->awaiting;
-    while (!h2o_linklist_is_empty(list) && awaiting_of(list->next)->head_expires_ms <= now) {
-        gw_http_metrics_count_limit(worker->frontend->http_metrics, worker->shard,
-                                    GW_LIMIT_HEADER_TIMEOUT);
-        h2o_socket_close(awaiting_of(list->next)->sock);
+        return;
     }
+    gw_connection_await(connection, GW_WAIT_HANDSHAKE);
+    gw_tls_handshake_start(&connection->tls.handshake, listener->tls, sock, on_handshake);
 }
 
 bool gw_connection_has_input(h2o_socket_t *sock)
@@ -354,34 +330,27 @@ static struct gw_connection *connection_at(h2o_linklist_t *link)
     return H2O_STRUCT_FROM_MEMBER(struct gw_connection, link, link);
 }
 
-static bool is_silent(struct gw_connection *connection)
+static void close_if_idle(struct gw_connection *connection)
 {
-    bool has_begun = gw_timer_is_running(&connection->tls.timeout)
-                         ? connection->tls.handshake.ssl != NULL
-                         : !h2o_linklist_is_linked(&connection->awaiting_link);
-    return !has_begun && !gw_connection_has_input(connection->sock);
+    bool may_be_idle =
+        connection->wait.what == GW_WAIT_HEAD || connection->wait.what == GW_WAIT_REQUEST ||
+        (connection->wait.what == GW_WAIT_HANDSHAKE && connection->tls.handshake.ssl == NULL);
+    if (may_be_idle && !gw_connection_has_input(connection->sock))
+        gw_http1_close(connection);
 }
 
-void gw_connections_close_silent(struct gw_worker *worker)
+void gw_connections_close_idle(struct gw_worker *worker)
 {
     h2o_linklist_t *link = worker->connections.next, *next;
     for (; link != &worker->connections; link = next) {
         next = link->next;
-        if (is_silent(connection_at(link)))
-            h2o_socket_close(connection_at(link)->sock);
+        close_if_idle(connection_at(link));
     }
-}
-
-void gw_connection_close_lingering(struct gw_worker *worker)
-{
-    while (!h2o_linklist_is_empty(&worker->lingering))
-        end_linger(
-            H2O_STRUCT_FROM_MEMBER(struct gw_connection, linger_link, worker->lingering.next));
 }
 
 void gw_connections_cut(struct gw_worker *worker)
 {
     h2o_linklist_t *link = worker->connections.next;
     for (; link != &worker->connections; link = link->next)
-        shutdown(h2o_socket_get_fd(connection_at(link)->sock), SHUT_RDWR);
+        gw_connection_cut(connection_at(link));
 }

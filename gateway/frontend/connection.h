@@ -2,35 +2,50 @@
 #ifndef GW_FRONTEND_CONNECTION_H
 #define GW_FRONTEND_CONNECTION_H
 
-#include <arpa/inet.h>
-
 #include "frontend/http1_head.h"
 #include "frontend/internal.h"
+#include "frontend/peer.h"
 
 struct gw_exchange;
 struct gw_listener;
+
+/* What is awaited of a client; each but the first has a time limit. */
+enum gw_wait {
+    GW_WAIT_NOTHING, /* it is our turn; or HTTP/2 or a stream, which look after themselves */
+    GW_WAIT_HANDSHAKE,
+    GW_WAIT_HEAD,    /* a request's head, all of it */
+    GW_WAIT_BODY,    /* all of the body */
+    GW_WAIT_TAKING,  /* to go on taking an answer */
+    GW_WAIT_REQUEST, /* the next one; nothing of it has come */
+    GW_WAIT_END,     /* its end, or a close to go through */
+};
 
 struct gw_connection {
     struct gw_worker *worker;
     h2o_linklist_t link; /* of worker->connections */
     h2o_socket_t *sock;
     struct {
+        enum gw_wait what;
+        uint64_t until_ms;
+        struct gw_timer timer; /* fires no later */
+        uint64_t taken_bytes;  /* of GW_WAIT_TAKING, when last looked at */
+        uint32_t looks;        /* how often in a row nothing had been taken */
+    } wait;
+    struct {
         struct gw_tls_handshake handshake;
-        struct gw_timer timeout;      /* of the handshake */
         struct gw_tls_client *client; /* NULL: has shown no certificate */
     } tls;
-    h2o_linklist_t awaiting_link; /* of worker->awaiting, until the first request head is in */
-    uint64_t head_expires_ms;     /* when that must be */
-    int linger_fd;                /* -1, or the socket once more: see gw_connection_linger */
-    h2o_linklist_t linger_link;   /* of worker->lingering */
-    struct gw_timer linger;
-    size_t linger_bytes;
-    size_t remote_length;
-    char remote[INET6_ADDRSTRLEN]; /* the peer's address without port */
     struct {
-        h2o_socket_cb libh2o_read;     /* what libh2o waits for requests with */
+        int fd; /* -1, or the socket once more: see gw_connection_linger */
+        bool has_begun;
+        size_t bytes;
+    } linger;
+    struct gw_peer peer;
+    struct {
+        h2o_socket_cb libh2o_read;     /* what libh2o waits for requests with; NULL: not yet */
         bool is_head_checked;          /* of the request that is coming in or under way */
         size_t scanned;                /* see gw_http1_head_check */
+        size_t seen_by_libh2o;         /* bytes of a head that it has found not to be whole */
         struct gw_request_fault fault; /* http_status is 0: none */
         struct gw_exchange *exchange;  /* the request under way; NULL: none */
         struct gw_task next;           /* waits for the next head */
@@ -38,24 +53,28 @@ struct gw_connection {
 };
 
 /* Serves HTTP on a socket that was accepted by one of the worker's listeners: takes the fd, and the
- * place that the worker counted for it. */
-void gw_connection_accept(struct gw_listener *listener, int fd);
+ * places that were counted for it. */
+void gw_connection_accept(struct gw_listener *listener, int fd, const struct gw_peer *peer);
 
 /* What ALPN offers, the most wanted first; static. */
 const struct gw_slice *gw_connection_protocols(size_t *ret_count);
 
-/* Ends the connections whose first request head is late. About once a second. */
-void gw_connection_sweep(struct gw_worker *worker);
-/* The worker ends: closes those that linger; others will not. */
-void gw_connection_close_lingering(struct gw_worker *worker);
-/* Closes the worker's connections that have sent nothing yet, or nothing behind a TLS handshake.
- * Their clients see an idle connection end, as it may at any time. */
-void gw_connections_close_silent(struct gw_worker *worker);
-/* Ends all connections of the worker, whatever they are at; they are closed in the next turns. */
-void gw_connections_cut(struct gw_worker *worker);
+/* From now on this is awaited, and the time for it runs. Whoever takes over a socket from libh2o
+ * awaits GW_WAIT_NOTHING, and keeps the time itself. */
+void gw_connection_await(struct gw_connection *connection, enum gw_wait what);
+/* Closes the socket, at the latest after a moment: TLS has a last word, which may wait for room. */
+void gw_connection_close(struct gw_connection *connection);
+/* Both directions end now; who reads or writes sees it in the next turns, and closes. */
+void gw_connection_cut(struct gw_connection *connection);
 
-/* Whether the client has sent what was not looked at yet, be it its end. */
+/* Bytes from the client wait to be read, in the socket or in its input. */
 bool gw_connection_has_input(h2o_socket_t *sock);
+
+/* Closes the worker's connections on which no request is under way or has begun to come in. Their
+ * clients see an idle connection end, as it may at any time. */
+void gw_connections_close_idle(struct gw_worker *worker);
+/* Cuts all connections of the worker, whatever they are at. */
+void gw_connections_cut(struct gw_worker *worker);
 
 /* What is wrong with the head of a request that has just reached its handler. */
 struct gw_request_fault gw_connection_fault(struct gw_connection *connection, h2o_req_t *req);
@@ -65,8 +84,6 @@ struct gw_request_fault gw_connection_fault(struct gw_connection *connection, h2
 void gw_connection_linger(struct gw_connection *connection);
 /* Breaks off an answer that has begun: ends the connection or, on HTTP/2, the stream. */
 void gw_connection_break_off(h2o_req_t *req);
-/* The HTTP/1.1 request under way is over. */
-void gw_connection_request_done(struct gw_connection *connection);
 
 /* Of a connection made by gw_connection_accept. */
 static inline struct gw_connection *gw_connection_of(h2o_conn_t *conn)

@@ -4,8 +4,10 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "frontend/cors.h"
 #include "frontend/exchange_internal.h"
 #include "frontend/files.h"
+#include "frontend/http1.h"
 #include "frontend/request_stream.h"
 #include "frontend/stream.h"
 #include "frontend/streaming.h"
@@ -76,27 +78,26 @@ static struct gw_slice path_of(const h2o_req_t *req)
 
 static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
 {
-    gw_access_log_write(
-        x->worker->access_log,
-        &(struct gw_access_log_entry){
-            .time_us = gw_clock_wall_us() - (int64_t)(duration_ns / 1000),
-            .method = slice_of(x->req->input.method),
-            .path = path_of(x->req),
-            .route = x->route ? x->route->template : (struct gw_slice){0},
-            .status = x->req->res.status,
-            .grpc_status = x->grpc_status,
-            .upstream = x->report.upstream,
-            .endpoint = x->report.endpoint,
-            .tries = x->report.tries,
-            .duration_us = duration_ns / 1000,
-            .bytes_in = x->body != NULL ? x->body->received : 0,
-            .bytes_out = x->req->bytes_sent,
-            .trace_id = x->headers.trace.x_trace_id,
-            .request_id = x->headers.request_id,
-            .remote_addr = gw_slice(x->connection->remote, x->connection->remote_length),
-            .tls_version = h2o_socket_get_ssl_protocol_version(x->connection->sock),
-            .tls_client = x->connection->tls.client,
-        });
+    gw_access_log_write(x->worker->access_log,
+                        &(struct gw_access_log_entry){
+                            .time_us = gw_clock_wall_us() - (int64_t)(duration_ns / 1000),
+                            .method = slice_of(x->req->input.method),
+                            .path = path_of(x->req),
+                            .route = x->route ? x->route->template : (struct gw_slice){0},
+                            .status = x->req->res.status,
+                            .grpc_status = x->grpc_status,
+                            .upstream = x->report.upstream,
+                            .endpoint = x->report.endpoint,
+                            .tries = x->report.tries,
+                            .duration_us = duration_ns / 1000,
+                            .bytes_in = x->body != NULL ? x->body->received : 0,
+                            .bytes_out = x->req->bytes_sent,
+                            .trace_id = x->headers.trace.x_trace_id,
+                            .request_id = x->headers.request_id,
+                            .remote_addr = x->headers.client_address,
+                            .tls_version = h2o_socket_get_ssl_protocol_version(x->connection->sock),
+                            .tls_client = x->connection->tls.client,
+                        });
 }
 
 void gw_exchange_count_call(struct gw_exchange *x, int grpc_status, uint64_t now_ns)
@@ -121,7 +122,7 @@ static void on_dispose(void *arg)
     if (x->req->res.status == 0)
         x->req->res.status = 499; /* the connection went before there was an answer */
     if (is_http1(x))
-        gw_connection_request_done(x->connection);
+        gw_http1_request_done(x->connection);
     uint64_t duration_ns = gw_clock_ns() - x->began_ns;
     gw_http_metrics_count_request(x->worker->frontend->http_metrics, x->worker->shard, x->route,
                                   slice_of(x->req->input.method), x->req->res.status, duration_ns);
@@ -138,8 +139,9 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->worker = gw_worker_of(req->conn->ctx);
     x->connection = gw_connection_of(req->conn);
     if (is_http1(x))
-        x->connection->http1.exchange = x;
+        gw_http1_request_begun(x->connection, x);
     x->route = NULL;
+    x->cors = gw_snapshot_cors(x->worker->frontend->snapshot);
     x->began_ns = gw_clock_ns();
     x->body = NULL;
     x->call = NULL;
@@ -152,12 +154,8 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->request_stream = NULL;
     x->leave = (struct gw_task){.fn = on_leave};
     x->watching = false;
-    x->is_file = false;
-    x->sent_bytes = 0;
-    x->answered_ms = 0;
     gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
-                            gw_slice(x->connection->remote, x->connection->remote_length),
-                            x->connection->tls.client, &x->headers);
+                            &x->connection->peer, x->connection->tls.client, &x->headers);
     return x;
 }
 
@@ -187,6 +185,7 @@ void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type
                 (h2o_header_t){own[i].name, own[i].shown_name,
                                h2o_iovec_init(own[i].value.base, own[i].value.len)};
     }
+    gw_cors_add_headers(x);
 }
 
 bool gw_exchange_is_head(const struct gw_exchange *x)
@@ -194,11 +193,17 @@ bool gw_exchange_is_head(const struct gw_exchange *x)
     return h2o_memis(x->req->input.method.base, x->req->input.method.len, H2O_STRLIT("HEAD"));
 }
 
+void gw_exchange_await_taking(struct gw_exchange *x)
+{
+    if (is_http1(x))
+        gw_connection_await(x->connection, GW_WAIT_TAKING);
+}
+
 static void answer(struct gw_exchange *x, int http_status)
 {
     static h2o_generator_t generator;
     h2o_req_t *req = x->req;
-    x->answered_ms = gw_loop_now_ms(x->worker->loop);
+    gw_exchange_await_taking(x);
     req->res.status = http_status;
     req->res.reason = http_status == 200 ? "OK" : reason_of(http_status);
     req->res.content_length = x->json.len;
@@ -352,6 +357,7 @@ void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struc
 void gw_exchange_give_up_idle(struct gw_exchange *x)
 {
     uint64_t limit_ms = x->worker->frontend->config->limits.stream_idle_timeout_ms;
+    gw_exchange_count_limit(x, GW_LIMIT_STREAM_IDLE_TIMEOUT);
     gw_exchange_give_up(
         x, 504, GW_DEADLINE_EXCEEDED,
         gw_pool_printf(&x->req->pool, "no message within %llu ms", (unsigned long long)limit_ms));
@@ -380,16 +386,19 @@ void gw_exchange_count_limit(const struct gw_exchange *x, enum gw_limit limit)
 
 static void answer_fault(struct gw_exchange *x, const struct gw_request_fault *fault)
 {
-    bool is_limit = fault->http_status == 431;
-    if (is_limit)
+    int code = GW_INVALID_ARGUMENT;
+    if (fault->http_status == 431) {
+        code = GW_RESOURCE_EXHAUSTED;
         gw_exchange_count_limit(x, GW_LIMIT_HEADERS);
+    } else if (fault->http_status == 408) {
+        code = GW_DEADLINE_EXCEEDED;
+    }
     if (is_http1(x)) {
         x->req->http1_is_persistent = 0;
         gw_connection_linger(x->connection);
     }
-    gw_exchange_answer_error(x, fault->http_status,
-                             is_limit ? GW_RESOURCE_EXHAUSTED : GW_INVALID_ARGUMENT,
-                             gw_slice_str(fault->message), (struct gw_slice){0});
+    gw_exchange_answer_error(x, fault->http_status, code, gw_slice_str(fault->message),
+                             (struct gw_slice){0});
 }
 
 static struct gw_slice body_too_large(const struct gw_exchange *x)
@@ -485,12 +494,15 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     struct gw_translate_request request = request_of(x);
     struct gw_route_match match;
     struct gw_failure failure;
+    if (gw_cors_serve_preflight(x, request.path))
+        return 0;
     if (gw_snapshot_route(x->worker->frontend->snapshot, &request, &req->pool, &match, &failure) !=
         0) {
         gw_exchange_answer_failure(x, &failure);
         return 0;
     }
     x->route = match.value;
+    x->cors = x->route->cors;
     bool is_read_as_it_comes = !x->body->is_complete && gw_route_takes_messages(x->route);
     if (is_read_as_it_comes || gw_request_body_collect(x->body, on_body, x)) {
         serve(x, &match);
@@ -529,6 +541,16 @@ static void error_stream_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *
     h2o_ostream_send_next(self, req, &body, gw_exchange_is_head(x) ? 0 : 1, state);
 }
 
+/* The head is all there, and so the route is known. */
+static const struct gw_config_cors *cors_of(const struct gw_exchange *x)
+{
+    struct gw_route_match match;
+    return gw_snapshot_match(x->worker->frontend->snapshot, slice_of(x->req->input.method),
+                             path_of(x->req), &match)
+               ? ((const struct gw_route *)match.value)->cors
+               : x->cors;
+}
+
 static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
 {
     (void)self;
@@ -545,7 +567,9 @@ static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostrea
     req->res.reason = reason_of(req->res.status);
     req->res.content_length = x->json.len;
     req->res.headers = (h2o_headers_t){0};
+    x->cors = cors_of(x);
     gw_exchange_add_headers(x, GW_SLICE("application/json"));
+    gw_exchange_await_taking(x);
     struct error_stream *stream = (void *)h2o_add_ostream(req, sizeof(*stream), slot);
     stream->super.do_send = error_stream_send;
     stream->exchange = x;
@@ -562,34 +586,16 @@ void gw_exchange_register(h2o_hostconf_t *host)
 
 /* --- the sweep --- */
 
-/* A file may take as long as the client goes on taking it. */
-static uint64_t limit_of(struct gw_exchange *x, uint64_t limit_ms, uint64_t now_ms)
-{
-    if (!x->is_file)
-        return limit_ms;
-    if (x->req->bytes_sent != x->sent_bytes)
-        x->answered_ms = now_ms;
-    x->sent_bytes = x->req->bytes_sent;
-    return x->worker->frontend->config->limits.stream_idle_timeout_ms;
-}
-
 static int sweep_request(h2o_req_t *req, void *arg)
 {
-    uint64_t limit_ms = *(uint64_t *)arg;
-    h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
+    (void)arg;
     struct gw_exchange *x = gw_connection_of(req->conn)->http1.exchange;
-    if (x == NULL)
-        return 0;
-    uint64_t now_ms = gw_loop_now_ms(x->worker->loop);
-    limit_ms = limit_of(x, limit_ms, now_ms);
-    if (x->answered_ms == 0 && has_left(sock))
+    if (x != NULL && x->call != NULL && has_left(x->connection->sock))
         gw_loop_defer(x->worker->loop, &x->leave); /* it may free what libh2o stands on here */
-    else if (x->answered_ms != 0 && now_ms - x->answered_ms > limit_ms)
-        shutdown(h2o_socket_get_fd(sock), SHUT_RDWR);
     return 0;
 }
 
-void gw_exchange_sweep(h2o_context_t *context, uint64_t limit_ms)
+void gw_exchange_sweep(h2o_context_t *context)
 {
-    context->globalconf->http1.callbacks.foreach_request(context, sweep_request, &limit_ms);
+    context->globalconf->http1.callbacks.foreach_request(context, sweep_request, NULL);
 }

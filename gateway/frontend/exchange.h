@@ -8,9 +8,8 @@
  * own errors the gateway's form. */
 void gw_exchange_register(h2o_hostconf_t *host);
 
-/* Looks after the requests of a worker that nothing else wakes: answers that the client does not
- * read are ended after limit_ms, and clients that have left behind pipelined bytes are noticed. To
- * be called about once a second. */
-void gw_exchange_sweep(h2o_context_t *context, uint64_t limit_ms);
+/* Notices clients of a worker that have left behind pipelined bytes, of which nothing else tells.
+ * To be called about once a second. */
+void gw_exchange_sweep(h2o_context_t *context);
 
 #endif

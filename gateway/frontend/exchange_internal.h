@@ -17,7 +17,8 @@ struct gw_exchange {
     h2o_req_t *req;
     struct gw_worker *worker;
     struct gw_connection *connection;
-    const struct gw_route *route; /* NULL: none matched */
+    const struct gw_route *route;      /* NULL: none matched */
+    const struct gw_config_cors *cors; /* what the answer says to other origins; NULL: nothing */
     uint64_t began_ns;
     struct gw_request_headers headers;
     struct gw_request_body *body; /* NULL: libh2o refused the request */
@@ -34,15 +35,14 @@ struct gw_exchange {
 
     struct gw_task leave; /* the client was found to have left */
     bool watching;        /* the client's socket is ours to read */
-    bool is_file;         /* libh2o's file handler answers */
-    uint64_t sent_bytes;  /* of a file, when the sweep looked last */
-    uint64_t answered_ms; /* on the loop's clock; 0: not yet, or a stream */
 };
 
 /* The call has ended, or is given up: counts it. */
 void gw_exchange_count_call(struct gw_exchange *x, int grpc_status, uint64_t now_ns);
 /* The headers of every answer; content_type may be empty, where another knows it. */
 void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type);
+/* The answer is whole, or comes from a file: what is left is that the client takes it. */
+void gw_exchange_await_taking(struct gw_exchange *x);
 /* Answers with the one error form. Only before another answer has begun. */
 void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
                               struct gw_slice message, struct gw_slice details);

@@ -108,8 +108,7 @@ void gw_files_serve(struct gw_exchange *x)
         fail(x, status);
         return;
     }
-    x->is_file = true;
-    x->answered_ms = gw_loop_now_ms(x->worker->loop);
+    gw_exchange_await_taking(x);
     gw_exchange_add_headers(x, (struct gw_slice){0});
     h2o_handler_t *handler = folder->pathconf.handlers.entries[0];
     if (handler->on_req(handler, req) == 0)

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "frontend/address_limit.h"
 #include "frontend/admin.h"
 #include "frontend/certificates.h"
 #include "frontend/exchange.h"
@@ -22,6 +23,8 @@
 
 /* Most files that the process asks to have open, where the system would give any number. */
 #define FILES_MAX (1u << 20)
+/* libh2o's one time limit, on the wall clock, never comes to act: connection.c has ours. */
+#define LIBH2O_TIMEOUT_MS ((uint64_t)10 * 365 * 24 * 3600 * 1000)
 
 /* The control thread: signals, the admin port, the life of the workers. */
 struct control {
@@ -122,7 +125,7 @@ static void configure_h2o(struct gw_frontend *frontend)
     h2o->server_name = h2o_iovec_init(NULL, 0);
     /* One more than the limit, at which libh2o would refuse a chunked body already. */
     h2o->max_request_entity_size = frontend->config->limits.request_body_bytes + 1;
-    h2o->http1.req_timeout = frontend->config->limits.request_timeout_ms;
+    h2o->http1.req_timeout = LIBH2O_TIMEOUT_MS;
     /* libh2o's HTTP/2 server is never used; its shutdown would leave a timer behind. */
     h2o->http1.upgrade_to_http2 = 0;
     h2o->http2.callbacks.request_shutdown = NULL;
@@ -141,7 +144,9 @@ static void register_metrics(struct gw_frontend *frontend, const char *version)
         gw_metrics_add(metrics, GW_GAUGE, "http_connections", "Open client connections.", NULL, 0);
     frontend->rejected_connections =
         gw_metrics_add(metrics, GW_COUNTER, "http_connections_rejected_total",
-                       "Client connections closed at once, over limits.connections.", NULL, 0);
+                       "Client connections closed at once, over limits.connections or "
+                       "limits.connections_per_address.",
+                       NULL, 0);
 }
 
 /* Everything that may fail; what was opened stays in `frontend` for close_frontend. */
@@ -175,6 +180,7 @@ static void close_frontend(struct gw_frontend *frontend)
     close_listeners(frontend);
     free(frontend->listen_fds);
     gw_certificates_close(frontend->certificates);
+    gw_address_limit_destroy(frontend->address_limit);
     gw_access_log_close(frontend->access_log);
     gw_upstream_set_destroy(frontend->upstream_set);
     gw_http_metrics_destroy(frontend->http_metrics);
@@ -253,6 +259,9 @@ int gw_gateway_run(const struct gw_snapshot *snapshot, const char *version, stru
     frontend->upstream_set = gw_upstream_set_create(config->upstreams, config->upstream_count,
                                                     frontend->worker_count, frontend->metrics);
     gw_header_kinds_init(&frontend->header_kinds, config);
+    if (config->limits.connections_per_address > 0)
+        frontend->address_limit = gw_address_limit_create(config->limits.connections_per_address,
+                                                          config->limits.connections);
     configure_h2o(frontend);
     raise_file_limit(config->limits.connections);
 

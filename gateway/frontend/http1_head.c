@@ -16,7 +16,7 @@ static bool is_token_byte(unsigned char c)
     return c < 64 ? low >> c & 1 : c < 128 && (high >> (c - 64) & 1);
 }
 
-static bool is_token(struct gw_slice s)
+bool gw_http_is_token(struct gw_slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
         if (!is_token_byte((unsigned char)s.base[i]))
@@ -85,7 +85,7 @@ static bool check_request_line(struct head *head)
     struct gw_slice method = gw_slice(line.base, (size_t)(first - line.base));
     struct gw_slice target = gw_slice(first + 1, (size_t)(last - first - 1));
     struct gw_slice version = gw_slice_from(line, (size_t)(last + 1 - line.base));
-    if (!is_token(method) || target.len == 0 || !is_text(target, false))
+    if (!gw_http_is_token(method) || target.len == 0 || !is_text(target, false))
         return false;
     head->is_1_1 = gw_slice_eq(version, GW_SLICE("HTTP/1.1"));
     if (!head->is_1_1 && !gw_slice_eq(version, GW_SLICE("HTTP/1.0"))) {
@@ -147,7 +147,7 @@ static bool check_header(struct head *head)
     const char *colon = memchr(line.base, ':', line.len);
     if (line.base[0] == ' ' || line.base[0] == '\t')
         head->fault = "a folded header line";
-    else if (colon == NULL || !is_token(gw_slice(line.base, (size_t)(colon - line.base))))
+    else if (colon == NULL || !gw_http_is_token(gw_slice(line.base, (size_t)(colon - line.base))))
         head->fault = "a header name that is no token";
     if (head->fault != NULL)
         return false;
@@ -219,4 +219,10 @@ enum gw_http1_outcome gw_http1_head_check(struct gw_slice bytes, size_t *scanned
                      ? (struct gw_request_fault){400, head.fault}
                      : (struct gw_request_fault){431, "the request has too many headers"};
     return GW_HTTP1_REFUSED;
+}
+
+bool gw_http1_head_is_whole(struct gw_slice bytes)
+{
+    size_t scanned = 0;
+    return find_end(bytes, &scanned) > 0;
 }

@@ -11,6 +11,9 @@ struct gw_http1_limits {
     size_t header_count, header_bytes; /* bytes: of the whole head */
 };
 
+/* A method or a header's name, RFC 9110 section 5.6.2. */
+bool gw_http_is_token(struct gw_slice s);
+
 enum gw_http1_outcome { GW_HTTP1_INCOMPLETE, GW_HTTP1_SOUND, GW_HTTP1_REFUSED };
 
 /* `bytes` begins with a request's head; what follows it is not looked at. *scanned (0 at first)
@@ -24,5 +27,8 @@ enum gw_http1_outcome { GW_HTTP1_INCOMPLETE, GW_HTTP1_SOUND, GW_HTTP1_REFUSED };
 enum gw_http1_outcome gw_http1_head_check(struct gw_slice bytes, size_t *scanned,
                                           const struct gw_http1_limits *limits,
                                           struct gw_request_fault *ret_fault);
+
+/* Whether all of the head is there, sound or not. */
+bool gw_http1_head_is_whole(struct gw_slice bytes);
 
 #endif

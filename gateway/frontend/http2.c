@@ -38,6 +38,7 @@ void gw_http2_destroy(struct gw_http2 *http2)
 
 void gw_http2_accept(struct gw_connection *connection)
 {
+    gw_connection_await(connection, GW_WAIT_NOTHING);
     struct gw_worker *worker = connection->worker;
     struct gw_http2_session *session =
         gw_http2_session_create(worker, connection->sock, &worker->http2->shared);

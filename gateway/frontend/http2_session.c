@@ -46,7 +46,7 @@ static void destroy(struct gw_http2_session *s)
 {
     end_session(s);
     h2o_linklist_unlink(&s->link);
-    h2o_socket_close(s->sock);
+    gw_connection_close(gw_connection_of(&s->super));
     gw_h2_output_dispose(&s->output);
     free(s);
 }
@@ -335,14 +335,23 @@ static nghttp2_frame_hd parse_head(const uint8_t *bytes)
     };
 }
 
-static void begin_frame(struct gw_http2_session *s, const nghttp2_frame_hd *head)
+/* How much of a frame is to be there before it is looked at: of PRIORITY, which nghttp2 passes
+ * over, what it depends on too. */
+static size_t look_bytes(const nghttp2_frame_hd *head)
+{
+    bool is_priority = head->type == NGHTTP2_PRIORITY && head->length == GW_HTTP2_PRIORITY_BYTES;
+    return FRAME_HEAD_BYTES + (is_priority ? GW_HTTP2_PRIORITY_BYTES : 0);
+}
+
+static void begin_frame(struct gw_http2_session *s, const nghttp2_frame_hd *head,
+                        const uint8_t *payload)
 {
     bool is_head = head->type == NGHTTP2_HEADERS || head->type == NGHTTP2_CONTINUATION;
     s->frame.left = FRAME_HEAD_BYTES + head->length;
     s->frame.ends_headers = is_head && (head->flags & NGHTTP2_FLAG_END_HEADERS) != 0;
     if (is_head && s->headers_since_ms == 0)
         s->headers_since_ms = gw_http2_now_ms(s);
-    gw_http2_guard_frame(s, head);
+    gw_http2_guard_frame(s, head, payload);
 }
 
 /* What nghttp2 is given next: the rest of a frame, as far as it is there; 0: nothing. */
@@ -352,8 +361,11 @@ static size_t next_piece(struct gw_http2_session *s)
     if (s->frame.left == 0) {
         if (input->size < FRAME_HEAD_BYTES)
             return 0;
-        nghttp2_frame_hd head = parse_head((const uint8_t *)input->bytes);
-        begin_frame(s, &head);
+        const uint8_t *bytes = (const uint8_t *)input->bytes;
+        nghttp2_frame_hd head = parse_head(bytes);
+        if (input->size < look_bytes(&head))
+            return 0;
+        begin_frame(s, &head, bytes + FRAME_HEAD_BYTES);
     }
     return s->frame.left < input->size ? s->frame.left : input->size;
 }

@@ -7,8 +7,8 @@
 #include "base/status.h"
 
 /* Every status that the gateway sends; any other counts as the last. */
-static const int http_codes[] = {200, 400, 401, 403, 404, 405, 406, 408, 409, 413,
-                                 415, 417, 429, 431, 499, 501, 502, 503, 504, 500};
+static const int http_codes[] = {200, 204, 206, 301, 304, 400, 401, 403, 404, 405, 406, 408, 409,
+                                 413, 415, 416, 417, 429, 431, 499, 501, 502, 503, 504, 500};
 #define CODE_COUNT (sizeof(http_codes) / sizeof(*http_codes))
 
 /* Methods of requests that no route matched; any other counts as the last. */
@@ -37,15 +37,19 @@ struct gw_http_metrics {
 };
 
 static const char *const limit_names[GW_LIMIT_COUNT] = {
+    [GW_LIMIT_CONNECTIONS] = "connections",
+    [GW_LIMIT_CONNECTIONS_PER_ADDRESS] = "connections_per_address",
     [GW_LIMIT_HEADERS] = "headers",
     [GW_LIMIT_REQUEST_BODY] = "request_body",
     [GW_LIMIT_CONCURRENT_STREAMS] = "concurrent_streams",
     [GW_LIMIT_EARLY_RESETS] = "early_resets",
     [GW_LIMIT_CONTROL_FRAMES] = "control_frames",
+    [GW_LIMIT_HANDSHAKE_TIMEOUT] = "handshake_timeout",
     [GW_LIMIT_HEADER_TIMEOUT] = "header_timeout",
     [GW_LIMIT_BODY_TIMEOUT] = "body_timeout",
     [GW_LIMIT_WRITE_TIMEOUT] = "write_timeout",
     [GW_LIMIT_IDLE_TIMEOUT] = "idle_timeout",
+    [GW_LIMIT_STREAM_IDLE_TIMEOUT] = "stream_idle_timeout",
 };
 
 static void add_requests(struct gw_metrics *metrics, struct gw_slice route, struct gw_slice method,

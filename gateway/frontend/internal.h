@@ -14,6 +14,7 @@
 #include "tls/handshake.h"
 #include "upstream/upstream.h"
 
+struct gw_address_limit;
 struct gw_certificates;
 struct gw_files;
 struct gw_http2;
@@ -30,9 +31,10 @@ struct gw_frontend {
     struct gw_access_log *access_log; /* NULL: off */
     struct gw_strmap header_kinds;    /* see request_headers.c */
     h2o_globalconf_t h2o;
-    struct gw_files *files;               /* NULL: no route leads to files */
-    int *listen_fds;                      /* as config->listeners */
-    struct gw_certificates *certificates; /* control thread's */
+    struct gw_files *files;                 /* NULL: no route leads to files */
+    int *listen_fds;                        /* as config->listeners */
+    struct gw_certificates *certificates;   /* control thread's */
+    struct gw_address_limit *address_limit; /* NULL: none */
     struct gw_worker *workers;
     uint32_t worker_count;
     pthread_barrier_t started; /* of the workers, which then accept, and the control thread */
@@ -56,8 +58,6 @@ struct gw_worker {
     struct gw_access_log_writer *access_log; /* NULL: off */
     struct gw_listener *listeners;           /* as config->listeners */
     h2o_linklist_t connections;
-    h2o_linklist_t awaiting;  /* connections whose first request head is not in, oldest first */
-    h2o_linklist_t lingering; /* connections that have ended but for gw_connection_linger */
     struct gw_http2 *http2;
     struct gw_timer sweep;
     uint32_t connection_count; /* atomic: whoever accepts reads all workers' */

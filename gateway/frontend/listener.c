@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "frontend/address_limit.h"
 #include "frontend/connection.h"
 #include "frontend/internal.h"
 
@@ -62,12 +63,13 @@ struct handover {
     struct gw_message message;
     struct gw_listener *listener; /* of that worker */
     int fd;
+    struct gw_peer peer;
 };
 
 static void on_handover(struct gw_message *message)
 {
     struct handover *h = H2O_STRUCT_FROM_MEMBER(struct handover, message, message);
-    gw_connection_accept(h->listener, h->fd);
+    gw_connection_accept(h->listener, h->fd, &h->peer);
     free(h);
 }
 
@@ -86,27 +88,47 @@ static struct gw_worker *least_loaded(struct gw_worker *self)
     return best;
 }
 
-static void place(struct gw_listener *listener, int fd)
+static void count_limit(const struct gw_worker *worker, enum gw_limit limit)
+{
+    gw_count(worker->shard, worker->frontend->rejected_connections, 1);
+    gw_http_metrics_count_limit(worker->frontend->http_metrics, worker->shard, limit);
+}
+
+/* Counts the connection where it fits. */
+static bool take_place(const struct gw_worker *worker, const struct gw_peer *peer)
+{
+    struct gw_frontend *frontend = worker->frontend;
+    if (!gw_address_limit_enter(frontend->address_limit, peer)) {
+        count_limit(worker, GW_LIMIT_CONNECTIONS_PER_ADDRESS);
+        return false;
+    }
+    uint32_t total = __atomic_add_fetch(&frontend->total_connections, 1, __ATOMIC_RELAXED);
+    if (total <= frontend->config->limits.connections)
+        return true;
+    __atomic_fetch_sub(&frontend->total_connections, 1, __ATOMIC_RELAXED);
+    gw_address_limit_leave(frontend->address_limit, peer);
+    count_limit(worker, GW_LIMIT_CONNECTIONS);
+    return false;
+}
+
+static void place(struct gw_listener *listener, int fd, const struct gw_peer *peer)
 {
     struct gw_worker *self = listener->worker;
-    struct gw_frontend *frontend = self->frontend;
-    uint32_t total = __atomic_add_fetch(&frontend->total_connections, 1, __ATOMIC_RELAXED);
-    if (total > frontend->config->limits.connections) {
-        __atomic_fetch_sub(&frontend->total_connections, 1, __ATOMIC_RELAXED);
-        gw_count(self->shard, frontend->rejected_connections, 1);
+    if (!take_place(self, peer)) {
         close(fd);
         return;
     }
     struct gw_worker *worker = self->draining ? self : least_loaded(self);
     __atomic_fetch_add(&worker->connection_count, 1, __ATOMIC_RELAXED);
     if (worker == self) {
-        gw_connection_accept(listener, fd);
+        gw_connection_accept(listener, fd, peer);
         return;
     }
     struct handover *h = gw_alloc(sizeof(*h));
     *h = (struct handover){.message = {.fn = on_handover},
                            .listener = &worker->listeners[listener - self->listeners],
-                           .fd = fd};
+                           .fd = fd,
+                           .peer = *peer};
     gw_loop_post(worker->loop, &h->message);
 }
 
@@ -122,8 +144,10 @@ static void on_pause_end(struct gw_timer *timer)
 static int accept_some(struct gw_listener *listener, int most)
 {
     for (int i = 0; i < most; i++) {
-        int fd =
-            accept4(h2o_socket_get_fd(listener->sock), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage address = {0};
+        socklen_t length = sizeof(address);
+        int fd = accept4(h2o_socket_get_fd(listener->sock), (struct sockaddr *)&address, &length,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
                 h2o_socket_read_stop(listener->sock);
@@ -132,7 +156,9 @@ static int accept_some(struct gw_listener *listener, int most)
             }
             return i;
         }
-        place(listener, fd);
+        struct gw_peer peer;
+        gw_peer_init(&peer, (struct sockaddr *)&address, listener->worker->frontend->config);
+        place(listener, fd, &peer);
     }
     return most;
 }

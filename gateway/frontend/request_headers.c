@@ -9,8 +9,11 @@ static const enum header_kind {
     REQUEST_ID,
     CONTENT_TYPE,
     FORWARDED_FOR,
-    FORWARDED, /* the other x-forwarded-*: ours take their place */
-} kinds_of_header[] = {FORWARD, TRACE, REQUEST_ID, CONTENT_TYPE, FORWARDED_FOR, FORWARDED};
+    FORWARDED_HOST,
+    FORWARDED_PROTO,
+    OURS, /* never the client's */
+} kinds_of_header[] = {FORWARD,       TRACE,          REQUEST_ID,      CONTENT_TYPE,
+                       FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, OURS};
 
 static const struct {
     const char *name;
@@ -20,9 +23,9 @@ static const struct {
     {"content-type", CONTENT_TYPE},
     {"x-request-id", REQUEST_ID},
     {"x-forwarded-for", FORWARDED_FOR},
-    {"x-forwarded-host", FORWARDED},
-    {"x-forwarded-proto", FORWARDED},
-    {"x-forwarded-client-cert", FORWARDED},
+    {"x-forwarded-host", FORWARDED_HOST},
+    {"x-forwarded-proto", FORWARDED_PROTO},
+    {"x-forwarded-client-cert", OURS},
     {"traceparent", TRACE},
     {"tracestate", TRACE},
     {"b3", TRACE},
@@ -84,7 +87,7 @@ static bool is_clients_own(const struct gw_strmap *kinds, struct gw_slice name)
 }
 
 void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
-                             const struct gw_config *config, struct gw_slice remote_addr,
+                             const struct gw_config *config, const struct gw_peer *peer,
                              const struct gw_tls_client *tls_client,
                              struct gw_request_headers *headers)
 {
@@ -94,7 +97,10 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
         h2o_mem_alloc_pool(pool, (req->headers.size + OWN_METADATA_MAX) * sizeof(*items));
     size_t count = 0;
     struct gw_trace_headers trace_headers = {{0}};
+    bool keeps_for = peer->is_trusted_proxy || config->trusted_proxies.items == NULL;
     struct gw_buf forwarded_for = gw_buf_in_pool(pool);
+    struct gw_slice host = gw_slice(req->input.authority.base, req->input.authority.len);
+    struct gw_slice proto = gw_slice(req->input.scheme->name.base, req->input.scheme->name.len);
 
     headers->content_type = headers->request_id = (struct gw_slice){0};
     for (size_t i = 0; i < req->headers.size; i++) {
@@ -126,10 +132,18 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
             headers->content_type = value;
             break;
         case FORWARDED_FOR:
-            if (gw_metadata_is_allowed(name, value))
+            if (keeps_for && gw_metadata_is_allowed(name, value))
                 append_item(&forwarded_for, value);
             break;
-        case FORWARDED:
+        case FORWARDED_HOST:
+            if (peer->is_trusted_proxy && is_visible(value))
+                host = value;
+            break;
+        case FORWARDED_PROTO:
+            if (peer->is_trusted_proxy && is_visible(value))
+                proto = value;
+            break;
+        case OURS:
             break;
         }
     }
@@ -138,18 +152,15 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
         headers->request_id = new_request_id(pool);
     items[count++] =
         (struct gw_metadatum){GW_SLICE("x-request-id"), headers->request_id, GW_INDEX_NOT};
+    headers->client_address = gw_peer_client(peer, gw_buf_slice(&forwarded_for), config);
     if (forwarded_for.len > 0)
-        append_item(&forwarded_for, remote_addr);
+        append_item(&forwarded_for, gw_peer_text(peer));
     items[count++] = (struct gw_metadatum){
         GW_SLICE("x-forwarded-for"),
-        forwarded_for.len > 0 ? gw_buf_slice(&forwarded_for) : remote_addr, GW_INDEX_NOT};
-    struct gw_slice authority = gw_slice(req->input.authority.base, req->input.authority.len);
-    if (authority.len > 0 && is_visible(authority))
-        items[count++] =
-            (struct gw_metadatum){GW_SLICE("x-forwarded-host"), authority, GW_INDEX_NOT};
-    struct gw_slice scheme = gw_slice(req->input.scheme->name.base, req->input.scheme->name.len);
-    items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-proto"), scheme, GW_INDEX_FIELD};
-
+        forwarded_for.len > 0 ? gw_buf_slice(&forwarded_for) : gw_peer_text(peer), GW_INDEX_NOT};
+    if (host.len > 0 && is_visible(host))
+        items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-host"), host, GW_INDEX_NOT};
+    items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-proto"), proto, GW_INDEX_FIELD};
     if (tls_client != NULL)
         items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-client-cert"),
                                                tls_client->forwarded, GW_INDEX_NOT};

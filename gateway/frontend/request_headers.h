@@ -7,6 +7,7 @@
 
 #include "base/strmap.h"
 #include "config/config.h"
+#include "frontend/peer.h"
 #include "grpc/metadata.h"
 #include "tls/client.h"
 #include "trace/trace.h"
@@ -17,15 +18,18 @@ void gw_header_kinds_init(struct gw_strmap *kinds, const struct gw_config *confi
 
 struct gw_request_headers {
     struct gw_slice content_type;
-    struct gw_slice request_id;  /* the client's, or a new one */
-    struct gw_trace trace;       /* empty where tracing is off */
-    struct gw_metadata metadata; /* what goes upstream; in the pool */
+    struct gw_slice request_id;     /* the client's, or a new one */
+    struct gw_slice client_address; /* see gw_peer_client */
+    struct gw_trace trace;          /* empty where tracing is off */
+    struct gw_metadata metadata;    /* what goes upstream; in the pool */
 };
 
-/* Reads the headers of `req` in one pass. `headers` must not move afterwards. remote_addr: the
- * peer's address without port. tls_client: who it is by its certificate, or NULL. */
+/* Reads the headers of `req` in one pass. `headers` must not move afterwards. tls_client: who
+ * the peer is by its certificate, or NULL. x-forwarded-host and -proto are the peer's to say when
+ * it is a trusted proxy, and else ours; so is what stands in x-forwarded-for before the peer
+ * itself, except that without config->trusted_proxies anybody may say that. */
 void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
-                             const struct gw_config *config, struct gw_slice remote_addr,
+                             const struct gw_config *config, const struct gw_peer *peer,
                              const struct gw_tls_client *tls_client,
                              struct gw_request_headers *headers);
 

@@ -276,10 +276,12 @@ static bool client_has_taken_some(struct gw_stream *s)
 
 static void end_idle(struct gw_stream *s)
 {
-    if (s->exchange->call != NULL && !s->writing)
+    if (s->exchange->call != NULL && !s->writing) {
         gw_exchange_give_up_idle(s->exchange);
-    else
-        gw_connection_break_off(s->exchange->req);
+        return;
+    }
+    gw_exchange_count_limit(s->exchange, GW_LIMIT_STREAM_IDLE_TIMEOUT);
+    gw_connection_break_off(s->exchange->req);
 }
 
 /* Looks again after a part of the limit: a reader that has stopped is found soon behind it. */

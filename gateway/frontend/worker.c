@@ -1,7 +1,6 @@
 #include "frontend/worker.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "frontend/certificates.h"
@@ -19,32 +18,17 @@
 /* For reuse, by libh2o, of 8 KiB each: a connection holds one while its request is answered. */
 #define INPUT_BUFFERS_KEPT 64
 
-static int close_if_idle(h2o_req_t *req, void *arg)
-{
-    (void)arg;
-    /* No request line has been read of it. The client sees an idle connection end, as it may at any
-     * time. */
-    h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
-    if (req->version == 0 && !gw_connection_has_input(sock))
-        shutdown(h2o_socket_get_fd(sock), SHUT_RDWR);
-    return 0;
-}
-
 static void on_sweep(struct gw_timer *timer)
 {
     struct gw_worker *worker = H2O_STRUCT_FROM_MEMBER(struct gw_worker, sweep, timer);
     uint64_t now = gw_loop_now_ms(worker->loop);
-    gw_exchange_sweep(&worker->h2o, worker->frontend->config->limits.request_timeout_ms);
-    gw_connection_sweep(worker);
+    gw_exchange_sweep(&worker->h2o);
     gw_http2_sweep(worker->http2);
     gw_gauge_set(worker->shard, worker->frontend->open_connections,
                  (int64_t)__atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED));
     if (worker->draining) {
-        if (now >= worker->close_idle_ms) {
-            worker->frontend->h2o.http1.callbacks.foreach_request(&worker->h2o, close_if_idle,
-                                                                  NULL);
-            gw_connections_close_silent(worker);
-        }
+        if (now >= worker->close_idle_ms)
+            gw_connections_close_idle(worker);
         if (__atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED) == 0 ||
             now >= worker->drain_deadline_ms) {
             gw_loop_stop(worker->loop);
@@ -73,7 +57,6 @@ static void close_all(struct gw_worker *worker)
     worker->ending = true;
     for (size_t i = 0; i < worker->frontend->config->listener_count; i++)
         gw_listener_close(&worker->listeners[i]);
-    gw_connection_close_lingering(worker);
     gw_http2_close(worker->http2);
     gw_connections_cut(worker);
     /* libh2o sees the ends of the connections in the next turns; answers to what was under way fail
@@ -97,8 +80,6 @@ static void *run(void *arg)
     h2o_context_init(&worker->h2o, gw_loop_h2o(worker->loop), &frontend->h2o);
     h2o_socket_buffer_prototype.allocator.max = INPUT_BUFFERS_KEPT;
     h2o_linklist_init_anchor(&worker->connections);
-    h2o_linklist_init_anchor(&worker->awaiting);
-    h2o_linklist_init_anchor(&worker->lingering);
     worker->http2 = gw_http2_create(worker);
     if (frontend->access_log != NULL)
         worker->access_log =

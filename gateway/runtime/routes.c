@@ -70,6 +70,7 @@ static void add_route(struct linker *l, const struct gw_template *template,
     *route = *values;
     route->index = (uint32_t)s->routes.count;
     route->template = template->text;
+    route->cors = l->config->cors.is_present ? &l->config->cors : gw_snapshot_cors(s);
     *gw_vec_push(&s->routes) = route;
     const struct gw_route *taken = gw_router_add(s->router, route->http_method, template, route);
     if (taken != NULL)

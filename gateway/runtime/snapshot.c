@@ -152,6 +152,11 @@ const struct gw_schema *gw_snapshot_schema(const struct gw_snapshot *snapshot)
     return snapshot->schema;
 }
 
+const struct gw_config_cors *gw_snapshot_cors(const struct gw_snapshot *snapshot)
+{
+    return snapshot->config->cors.is_present ? &snapshot->config->cors : NULL;
+}
+
 size_t gw_snapshot_route_count(const struct gw_snapshot *snapshot)
 {
     return snapshot->routes.count;

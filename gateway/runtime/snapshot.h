@@ -11,10 +11,11 @@
 #include "transcode/router.h"
 
 struct gw_route {
-    uint32_t index;              /* among the snapshot's, for metrics */
-    struct gw_slice http_method; /* "GET" */
-    struct gw_slice template;    /* "/v1/users/{id}" */
-    struct gw_place place;       /* of the route in the configuration */
+    uint32_t index;                    /* among the snapshot's, for metrics */
+    struct gw_slice http_method;       /* "GET" */
+    struct gw_slice template;          /* "/v1/users/{id}" */
+    struct gw_place place;             /* of the route in the configuration */
+    const struct gw_config_cors *cors; /* NULL: no other origin's pages are told anything */
     const struct gw_config_route *config;
 
     /* To a method ... */
@@ -47,6 +48,9 @@ const struct gw_route *gw_snapshot_route_at(const struct gw_snapshot *snapshot, 
 /* The gRPC methods that routes lead to, each once. */
 size_t gw_snapshot_method_count(const struct gw_snapshot *snapshot);
 const struct gw_method *gw_snapshot_method_at(const struct gw_snapshot *snapshot, size_t index);
+
+/* What answers to requests that no route takes say to other origins; NULL: nothing. */
+const struct gw_config_cors *gw_snapshot_cors(const struct gw_snapshot *snapshot);
 
 /* `path` is raw and without the query. The value in *ret_match is a struct gw_route. Returns
  * whether there is a route. */

@@ -15,6 +15,7 @@ import select
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -56,13 +57,20 @@ def wait_for(what, probe, timeout=10.0, pause=0.02):
         time.sleep(pause)
 
 
+# Below the range from which the kernel gives ports to clients, so that none takes one meanwhile.
+_ports = range(20000, 32000)
 _ports_given = set()
 
 
+def use_lane(lane, lanes):
+    """Tests of other lanes run beside these: each has ports of its own."""
+    global _ports  # pylint: disable=global-statement
+    _ports = range(_ports.start + lane, _ports.stop, lanes)
+
+
 def free_port():
-    """Below the range from which the kernel gives ports to clients, so that none takes it meanwhile."""
     while True:
-        port = random.randrange(20000, 32000)
+        port = random.choice(_ports)
         if port in _ports_given:
             continue
         with socket.socket() as probe:
@@ -173,10 +181,18 @@ def http_request(port, method, path, body=None, headers=(), timeout=15):
 
 
 class RawClient:
-    """A connection on which the test writes the bytes, and reads the answers one by one."""
+    """A connection on which the test writes the bytes, and reads the answers one by one. `tls` is an
+    ssl.SSLContext, or None for plain text; `buffer` is what the kernel keeps of what is not read."""
 
-    def __init__(self, port, host="127.0.0.1", timeout=10):
-        self.socket = socket.create_connection((host, port), timeout=timeout)
+    def __init__(self, port, host="127.0.0.1", timeout=10, tls=None, buffer=None):
+        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        if buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self.socket.settimeout(timeout)
+        self.socket.connect((host, port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self._file = self.socket.makefile("rb")
 
     def __enter__(self):

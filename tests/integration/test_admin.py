@@ -277,6 +277,7 @@ def test_connections_over_the_limit_are_closed(t):
         expect_error(response, 503, 14)
     except (OSError, harness.http.client.HTTPException):
         pass
+    expect(gateway.metrics().value("http_limits_total", limit="connections") > 0, "counted")
     for connection in open_ones:
         expect_equal(harness.request_on(connection, "GET", "/v1/users/1").status, 200, "of those that were first")
         connection.close()

@@ -157,7 +157,7 @@ def test_a_file_that_shrinks_is_cut_off(t):
 
 
 def test_a_slow_reader_gets_its_file_and_one_that_stops_does_not(t):
-    gateway = start(t, limits="request_timeout: 1s, stream_idle_timeout: 2s")
+    gateway = start(t, limits="request_timeout: 1s, write_timeout: 2s")
     t.write("docs/large.bin", bytes(30 << 20))
     slow = gateway.stream("GET", "/docs/large.bin", receive_buffer=4096)
     stopped = gateway.stream("GET", "/docs/large.bin", receive_buffer=4096)

@@ -6,8 +6,9 @@ import re
 from google.protobuf import any_pb2
 from grpc import StatusCode
 
+import h2
 from gateway_config import USER, Recorder, fail, user_backend, user_gateway
-from harness import expect, expect_equal, expect_error, expect_within
+from harness import expect, expect_equal, expect_error, expect_within, wait_for
 
 HEX16, HEX32 = "[0-9a-f]{16}", "[0-9a-f]{32}"
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -57,6 +58,53 @@ def test_forwarded_headers_tell_of_the_client(t):
     expect_equal((metadata["x-forwarded-host"], metadata["x-forwarded-proto"]), ("api.example.com", "http"))
     gateway.get("/v1/users/1", {"X-Forwarded-For": "1.2.3.4, 5.6.7.8"})
     expect_equal(recorder.last()["x-forwarded-for"], "1.2.3.4, 5.6.7.8, 127.0.0.1")
+
+
+FORWARDED = {"X-Forwarded-For": "1.2.3.4, 5.6.7.8", "X-Forwarded-Host": "shop.example", "X-Forwarded-Proto": "https"}
+
+
+def test_a_trusted_proxy_tells_of_its_client(t):
+    for proxies in "127.0.0.0/8", "10.0.0.0/8, 127.0.0.1":
+        gateway, recorder = start(t, USER + f"trusted_proxies: [{proxies}]\n")
+        gateway.get("/v1/users/1", FORWARDED)
+        metadata = recorder.last()
+        expect_equal(metadata["x-forwarded-for"], "1.2.3.4, 5.6.7.8, 127.0.0.1")
+        expect_equal((metadata["x-forwarded-host"], metadata["x-forwarded-proto"]), ("shop.example", "https"))
+        gateway.get("/v1/users/1", {"Host": "api.example"})
+        metadata = recorder.last()
+        expect_equal(metadata["x-forwarded-for"], "127.0.0.1")
+        expect_equal((metadata["x-forwarded-host"], metadata["x-forwarded-proto"]), ("api.example", "http"))
+
+
+def test_the_log_names_the_client_behind_trusted_proxies(t):
+    gateway, _ = start(t, USER + "trusted_proxies: [127.0.0.0/8, 10.0.0.0/8]\n")
+    expected = []
+
+    def expect_logged(*addresses):
+        expected.extend(addresses)
+        wait_for("the log", lambda: sorted(line["remote_addr"] for line in gateway.access_log()) == sorted(expected))
+
+    chains = {"1.2.3.4": "1.2.3.4", "6.6.6.6, 1.2.3.4, 10.0.0.7": "1.2.3.4", "6.6.6.6, unknown": "127.0.0.1", "": "127.0.0.1"}
+    for chain in chains:
+        gateway.get("/v1/users/1", {"X-Forwarded-For": chain})
+    expect_logged(*chains.values())
+    # As two headers, which are one list; and over HTTP/2.
+    gateway.raw(b"GET /v1/users/1 HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n")
+    with h2.Client(gateway.port) as client:
+        client.answer(client.request(more=[("x-forwarded-for", "6.6.6.6, 1.2.3.5")]))
+    expect_logged("1.2.3.4", "1.2.3.5")
+
+
+def test_nobody_else_tells_of_other_clients(t):
+    for proxies in "", "10.0.0.0/8, 127.0.0.2":
+        gateway, recorder = start(t, USER + f"trusted_proxies: [{proxies}]\n")
+        forged = {f"Grpc-Metadata-{name}": value for name, value in FORWARDED.items()}
+        for headers in FORWARDED, forged, {**FORWARDED, **forged}:
+            gateway.get("/v1/users/1", {**headers, "Host": "api.example"})
+            metadata = recorder.last()
+            expect_equal(metadata["x-forwarded-for"], "127.0.0.1")
+            expect_equal((metadata["x-forwarded-host"], metadata["x-forwarded-proto"]), ("api.example", "http"))
+        wait_for("the log", lambda: [line["remote_addr"] for line in gateway.access_log()] == ["127.0.0.1"] * 3)
 
 
 def test_metadata_and_trailers_become_headers(t):

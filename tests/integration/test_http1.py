@@ -309,6 +309,8 @@ def test_requests_that_do_not_come_to_an_end_are_closed(t):
         with gateway.client() as client:
             begin = time.monotonic()
             client.send(data)
+            answer = client.response()
+            expect_equal(answer and answer.status, 408 if data else None, f"answer to {data}")
             expect(client.is_closed(), f"closed after {data}")
             expect_within(time.monotonic() - begin, 0.4, 3, f"seconds after {data}")
 
@@ -331,7 +333,7 @@ def test_an_answer_that_is_not_read_is_given_up(t):
     def large(request, _):
         return user_answer(t, id=request.id, full_name="x" * 4_000_000)
 
-    config = USER.replace("timeout: 2s", "max_message: 8MiB") + "limits: {request_timeout: 1s}\n"
+    config = USER.replace("timeout: 2s", "max_message: 8MiB") + "limits: {write_timeout: 1s}\n"
     gateway = user_gateway(t, user_backend(t, GetUser=large).address, config=config)
     with gateway.client() as client:
         client.socket.setsockopt(harness.socket.SOL_SOCKET, harness.socket.SO_RCVBUF, 4096)

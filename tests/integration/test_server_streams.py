@@ -200,6 +200,7 @@ def test_a_stream_without_a_first_message_times_out_with_504(t):
 
     gateway = gateway_of(t, silent, limits="stream_idle_timeout: 300ms")
     expect_error(gateway.get("/v1/feeds/news"), 504, 4, "no message within 300 ms")
+    expect_equal(gateway.metrics().value("http_limits_total", limit="stream_idle_timeout"), 1)
     expect(ended.wait(2), "the backend sees the cancel")
 
 
@@ -565,6 +566,7 @@ def test_a_reader_that_stops_is_ended_and_one_that_goes_on_is_not(t):
         slow.read(20000)
         time.sleep(0.1)
     expect_equal(server.counters().open, 1, "streams left")
+    expect_equal(gateway.metrics().value("http_limits_total", limit="stream_idle_timeout"), 1)
     slow.read(100000)
     slow.close()
     stopped.close()

@@ -610,6 +610,7 @@ def test_slow_handshakes_are_ended(t):
             pass
         expect_within(time.monotonic() - begin, 0.25, 1.5, "seconds of dripping")
     wait_for("five late ones", lambda: site.handshakes("timeout") == 5)
+    expect_equal(site.gateway.metrics().value("http_limits_total", limit="handshake_timeout"), 5)
     expect_equal(site.get("/v1/users/1").status, 200)
     expect_equal(site.gateway.metrics().value("http_connections_rejected_total"), 0)
 

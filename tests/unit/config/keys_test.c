@@ -50,6 +50,8 @@ static void absent_keys_have_their_defaults(void **state)
     assert_int_equal(c->limits.header_count, 100);
     assert_int_equal(c->limits.header_bytes, 65536);
     assert_int_equal(c->limits.connections, 10000);
+    assert_int_equal(c->limits.connections_per_address, 0);
+    assert_null(c->trusted_proxies.items);
     assert_int_equal(c->limits.request_timeout_ms, 30000);
     assert_int_equal(c->limits.handshake_timeout_ms, 10000);
     assert_int_equal(c->listeners[0].tls.certificate_count, 0);
@@ -296,9 +298,10 @@ static void several_at_once(void **state)
                    "hooks: []\n",
                    "f:1:1: `listen` is missing in the configuration\n"
                    "f:1:1: unknown key `lisen` in the configuration, expected one of `listen`, "
-                   "`admin`, `workers`, `limits`, `schema`, `upstreams`, `json`, `routes`, "
-                   "`streaming`, `tracing`, `access_log`, `forward_headers`, `drain`, `hooks`, "
-                   "`hook_limits`; did you mean \"listen\"?\n"
+                   "`admin`, `workers`, `limits`, `schema`, `upstreams`, `json`, `cors`, `routes`, "
+                   "`streaming`, `tracing`, `access_log`, `trusted_proxies`, "
+                   "`forward_headers`, `drain`, `hooks`, `hook_limits`; did you mean "
+                   "\"listen\"?\n"
                    "f:2:10: `workers`: expected auto or a whole number from 1 to 256, found \"0\"\n"
                    "f:3:12: `upstreams`: expected a list, found a mapping\n"
                    "f:4:10: `grpc` is missing in a route\n"
@@ -340,6 +343,28 @@ static void a_listener_has_one_certificate_or_several(void **state)
     assert_int_equal(several->min_version, 3);
     assert_int_equal(c->limits.handshake_timeout_ms, 2000);
     gw_config_destroy(c);
+}
+
+static void trusted_proxies_are_ranges(void **state)
+{
+    (void)state;
+    struct gw_config *c = load(LISTEN "trusted_proxies: [10.0.0.0/8, '::1']\n"
+                                      "limits: {connections_per_address: 50}\n");
+    assert_int_equal(c->trusted_proxies.count, 2);
+    assert_int_equal(c->trusted_networks[0].prefix_bits, 104);
+    assert_int_equal(c->trusted_networks[1].prefix_bits, 128);
+    assert_int_equal(c->limits.connections_per_address, 50);
+    gw_config_destroy(c);
+    c = load(LISTEN "trusted_proxies: []\nlimits: {connections_per_address: unlimited}\n");
+    assert_int_equal(c->trusted_proxies.count, 0);
+    assert_non_null(c->trusted_proxies.items);
+    assert_int_equal(c->limits.connections_per_address, 0);
+    gw_config_destroy(c);
+    assert_refused(LISTEN "trusted_proxies: [proxy.example, 10.0.0.0/33]\n",
+                   "f:2:19: `trusted_proxies`: expected an IP address or a range of them such as "
+                   "10.0.0.0/8 or 2001:db8::/32, found \"proxy.example\"\n"
+                   "f:2:34: `trusted_proxies`: expected an IP address or a range of them such as "
+                   "10.0.0.0/8 or 2001:db8::/32, found \"10.0.0.0/33\"\n");
 }
 
 static void hooks_are_files_beside_the_configuration(void **state)
@@ -402,15 +427,13 @@ static void what_does_not_exist_yet_is_refused(void **state)
                    "    circuit_breaker: {}\n"
                    "schema: {descriptor_sets: [a]}\n"
                    "routes:\n"
-                   "  - {annotations: a.B, upstream: up, retry: {}}\n"
-                   "  - {annotations: a.C, upstream: up, cors: x}\n",
+                   "  - {annotations: a.B, upstream: up, retry: {}}\n",
                    "f:5:5: `tls` is not supported yet\n"
                    "f:6:5: `keepalive` is not supported yet\n"
                    "f:7:5: `health_check` is not supported yet\n"
                    "f:8:5: `retry` is not supported yet\n"
                    "f:9:5: `circuit_breaker` is not supported yet\n"
-                   "f:12:38: `retry` is not supported yet\n"
-                   "f:13:38: `cors` is not supported yet\n");
+                   "f:12:38: `retry` is not supported yet\n");
 }
 
 static void the_file_is_a_mapping(void **state)
@@ -754,6 +777,7 @@ int main(void)
         cmocka_unit_test(an_unset_variable),
         cmocka_unit_test(several_at_once),
         cmocka_unit_test(a_listener_has_one_certificate_or_several),
+        cmocka_unit_test(trusted_proxies_are_ranges),
         cmocka_unit_test(hooks_are_files_beside_the_configuration),
         cmocka_unit_test(tls_needs_what_it_needs),
         cmocka_unit_test(what_does_not_exist_yet_is_refused),

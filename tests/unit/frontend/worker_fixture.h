@@ -66,8 +66,6 @@ static void fixture_open(struct worker_fixture *f, const char *build_root, const
     worker->shard = gw_metrics_shard(frontend->metrics, 0);
     h2o_context_init(&worker->h2o, gw_loop_h2o(worker->loop), &frontend->h2o);
     h2o_linklist_init_anchor(&worker->connections);
-    h2o_linklist_init_anchor(&worker->awaiting);
-    h2o_linklist_init_anchor(&worker->lingering);
     f->listener.worker = worker;
     worker->http2 = gw_http2_create(worker);
     worker->upstreams = gw_upstreams_create(frontend->upstream_set, worker->loop, worker->shard, 0);
@@ -81,7 +79,7 @@ static int fixture_connect(struct worker_fixture *f)
         abort();
     f->worker.connection_count++;
     f->frontend.total_connections++;
-    gw_connection_accept(&f->listener, fds[0]);
+    gw_connection_accept(&f->listener, fds[0], &(struct gw_peer){{0}});
     return fds[1];
 }
 
