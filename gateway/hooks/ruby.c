@@ -171,6 +171,7 @@ bool gw_hook_ruby_load(struct gw_hook_ruby *ruby, uint32_t file, mrb_value *ret_
     mrb_value hook = run_code(mrb, gw_buf_slice(&f->code));
     if (mrb->exc != NULL) {
         *ret_exception = mrb_obj_value(mrb->exc);
+        mrb_gc_protect(mrb, *ret_exception);
         mrb->exc = NULL;
         return false;
     }
