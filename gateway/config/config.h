@@ -45,14 +45,16 @@ struct gw_config_listener {
 };
 
 struct gw_config_limits {
-    uint64_t request_body_bytes;      /* 4 MiB */
-    uint64_t header_bytes;            /* 64 KiB */
-    uint32_t header_count;            /* 100; at most 100 */
-    uint32_t connections;             /* 10000, over all workers */
-    uint32_t connections_per_address; /* 0: unlimited */
-    uint64_t handshake_timeout_ms;    /* 10 s; of TLS */
-    uint64_t request_timeout_ms;      /* 30 s */
-    uint64_t stream_idle_timeout_ms;  /* 5 min */
+    uint64_t request_body_bytes;                  /* 4 MiB */
+    uint64_t request_memory_bytes;                /* 256 MiB, over all workers; at least 4 bodies */
+    uint64_t request_memory_bytes_per_connection; /* 64 MiB; at least 4 bodies */
+    uint64_t header_bytes;                        /* 64 KiB */
+    uint32_t header_count;                        /* 100; at most 100 */
+    uint32_t connections;                         /* 10000, over all workers */
+    uint32_t connections_per_address;             /* 0: unlimited */
+    uint64_t handshake_timeout_ms;                /* 10 s; of TLS */
+    uint64_t request_timeout_ms;                  /* 30 s */
+    uint64_t stream_idle_timeout_ms;              /* 5 min */
     uint64_t header_timeout_ms; /* 10 s; of a connection's first request head, and each in HTTP/2 */
     /* HTTP/2 */
     uint64_t idle_timeout_ms;    /* 3 min; of a connection without requests */

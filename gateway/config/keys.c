@@ -4,6 +4,7 @@
 
 #include "base/vec.h"
 #include "config/address.h"
+#include "config/units.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define KEYS(array) .keys = array, .key_count = COUNT(array)
@@ -148,6 +149,35 @@ static void check_tls(struct gw_reader *r, const struct gw_yaml_node *mapping, v
             r->errors, rule->place,
             "`client_certificate` without `client_ca`, expected the authorities that "
             "a client's certificate may come from");
+}
+
+/* A body's buffer may have room for twice its bytes, and its message is made beside it. */
+#define BODIES_MIN 4
+
+static void check_request_memory(struct gw_reader *r, const struct gw_yaml_node *mapping,
+                                 const char *key, uint64_t body_bytes, uint64_t *memory_bytes)
+{
+    const struct gw_yaml_node *value = gw_yaml_get(mapping, gw_slice_str(key));
+    uint64_t least = BODIES_MIN * body_bytes;
+    char found[GW_UNIT_TEXT], expected[GW_UNIT_TEXT];
+    if (*memory_bytes == 0 || *memory_bytes >= least)
+        return;
+    if (value == NULL)
+        *memory_bytes = least;
+    else
+        gw_diagnostics_add(
+            r->errors, value->place,
+            "`%s`: expected at least four times `request_body`, which is %s, found %s", key,
+            gw_size_format(expected, least), gw_size_format(found, *memory_bytes));
+}
+
+static void check_limits(struct gw_reader *r, const struct gw_yaml_node *mapping, void *base)
+{
+    struct gw_config_limits *limits = base;
+    check_request_memory(r, mapping, "request_memory", limits->request_body_bytes,
+                         &limits->request_memory_bytes);
+    check_request_memory(r, mapping, "request_memory_per_connection", limits->request_body_bytes,
+                         &limits->request_memory_bytes_per_connection);
 }
 
 static void check_endpoint(struct gw_reader *r, const struct gw_yaml_node *mapping, void *base)
@@ -365,6 +395,10 @@ static const struct gw_block admin_block = {"`admin`", KEYS(admin_keys)};
 #define AT(member) offsetof(struct gw_config_limits, member)
 static const struct gw_key limit_keys[] = {
     {"request_body", gw_read_size, AT(request_body_bytes), "4MiB", .min = KIB, .max = 1024 * MIB},
+    {"request_memory", gw_read_size, AT(request_memory_bytes), "256MiB", .min = 16 * MIB,
+     .max = MIB * MIB},
+    {"request_memory_per_connection", gw_read_size, AT(request_memory_bytes_per_connection),
+     "64MiB", .min = 4 * MIB, .max = MIB * MIB},
     /* libh2o's HTTP/1.1 refuses more by itself. */
     {"header_count", gw_read_number, AT(header_count), "100", .min = 1, .max = 100},
     {"header_bytes", gw_read_size, AT(header_bytes), "64KiB", .min = KIB, .max = 400 * KIB},
@@ -385,7 +419,7 @@ static const struct gw_key limit_keys[] = {
     {"control_frames", gw_read_number, AT(control_frames), "1000", .min = 10, .max = 1000000},
 };
 #undef AT
-static const struct gw_block limits_block = {"`limits`", KEYS(limit_keys)};
+static const struct gw_block limits_block = {"`limits`", KEYS(limit_keys), .check = check_limits};
 
 static const struct gw_key schema_keys[] = {
     {"descriptor_sets", gw_read_paths, offsetof(struct gw_config, descriptor_sets),

@@ -185,6 +185,7 @@ static void on_close(void *data)
     struct gw_loop *loop = connection->worker->loop;
     gw_task_cancel(loop, &connection->http1.next);
     gw_tls_handshake_cancel(&connection->tls.handshake);
+    gw_request_memory_resize(&connection->memory, &connection->http1.held_bytes, 0);
     if (connection->worker->ending && connection->linger.fd >= 0) {
         close(connection->linger.fd);
         connection->linger.fd = -1;
@@ -299,6 +300,7 @@ void gw_connection_accept(struct gw_listener *listener, int fd, const struct gw_
     struct gw_worker *worker = listener->worker;
     struct gw_connection *connection = gw_alloc(sizeof(*connection));
     connection->worker = worker;
+    connection->memory.memory = &worker->request_memory;
     h2o_linklist_insert(&worker->connections, &connection->link);
     connection->wait.timer.fn = on_timer;
     connection->linger.fd = -1;

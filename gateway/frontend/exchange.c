@@ -7,6 +7,7 @@
 #include "frontend/cors.h"
 #include "frontend/exchange_internal.h"
 #include "frontend/files.h"
+#include "frontend/grpc.h"
 #include "frontend/http1.h"
 #include "frontend/request_stream.h"
 #include "frontend/stream.h"
@@ -157,11 +158,15 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->message_error.status = GW_OK;
     x->stream = NULL;
     x->request_stream = NULL;
+    x->grpc.deadline_ms = 0;
+    x->stream_format = NULL;
     x->leave = (struct gw_task){.fn = on_leave};
     x->watching = false;
     x->is_handed_over = false;
     gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
                             &x->connection->peer, x->connection->tls.client, &x->headers);
+    if (x->headers.protocol != GW_PROTOCOL_REST)
+        gw_grpc_init(x);
     return x;
 }
 
@@ -205,18 +210,24 @@ void gw_exchange_await_taking(struct gw_exchange *x)
         gw_connection_await(x->connection, GW_WAIT_TAKING);
 }
 
-static void answer(struct gw_exchange *x, int http_status)
+void gw_exchange_answer(struct gw_exchange *x, int http_status, struct gw_slice content_type,
+                        size_t content_length)
 {
     static h2o_generator_t generator;
     h2o_req_t *req = x->req;
     gw_exchange_await_taking(x);
     req->res.status = http_status;
     req->res.reason = http_status == 200 ? "OK" : reason_of(http_status);
-    req->res.content_length = x->json.len;
-    gw_exchange_add_headers(x, GW_SLICE("application/json"));
+    req->res.content_length = content_length;
+    gw_exchange_add_headers(x, content_type);
     h2o_start_response(req, &generator);
     h2o_iovec_t body = h2o_iovec_init(x->json.base, x->json.len);
     h2o_send(req, &body, gw_exchange_is_head(x) ? 0 : 1, H2O_SEND_STATE_FINAL);
+}
+
+static void answer_json(struct gw_exchange *x, int http_status)
+{
+    gw_exchange_answer(x, http_status, GW_SLICE("application/json"), x->json.len);
 }
 
 void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
@@ -224,12 +235,33 @@ void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
 {
     const struct gw_snapshot *snapshot = x->worker->frontend->snapshot;
     static const struct gw_json_options plain;
+    if (x->headers.protocol != GW_PROTOCOL_REST) {
+        gw_grpc_answer_error(x, code, message, details);
+        return;
+    }
     x->json.len = 0;
     gw_status_to_json(gw_snapshot_schema(snapshot), code, message, details,
                       x->route != NULL && x->route->binding != NULL ? &x->route->binding->json
                                                                     : &plain,
                       &x->req->pool, &x->json);
-    answer(x, http_status);
+    answer_json(x, http_status);
+}
+
+static int http_status_of(const struct gw_call_result *result)
+{
+    return result->http_status ? result->http_status : gw_status_to_http(result->status);
+}
+
+int gw_exchange_code_of(const struct gw_call_result *result)
+{
+    return http_status_of(result) == 502 ? GW_INTERNAL : result->status;
+}
+
+void gw_exchange_answer_result(struct gw_exchange *x, const struct gw_call_result *result)
+{
+    gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
+    gw_exchange_answer_error(x, http_status_of(result), gw_exchange_code_of(result),
+                             result->message, result->details);
 }
 
 /* --- the call --- */
@@ -257,12 +289,12 @@ static void on_end(void *arg, const struct gw_call_result *result)
     struct gw_exchange *x = arg;
     x->call = NULL;
     gw_exchange_count_call(x, result->status, gw_clock_ns());
+    if (result->status != GW_OK) {
+        gw_exchange_answer_result(x, result);
+        return;
+    }
     gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
-    int http_status = result->http_status ? result->http_status : gw_status_to_http(result->status);
-    if (result->status != GW_OK)
-        gw_exchange_answer_error(x, http_status, http_status == 502 ? GW_INTERNAL : result->status,
-                                 result->message, result->details);
-    else if (x->message_count != 1)
+    if (x->message_count != 1)
         gw_exchange_answer_error(
             x, 502, GW_INTERNAL,
             x->message_count == 0
@@ -273,7 +305,7 @@ static void on_end(void *arg, const struct gw_call_result *result)
         gw_exchange_answer_error(x, 502, GW_INTERNAL, gw_slice_str(x->message_error.message),
                                  (struct gw_slice){0});
     else
-        answer(x, 200);
+        answer_json(x, 200);
 }
 
 const struct gw_call_callbacks gw_exchange_unary_answer = {
@@ -283,21 +315,34 @@ const struct gw_call_callbacks gw_exchange_unary_answer = {
     .on_end = on_end,
 };
 
-static void start_call(struct gw_exchange *x, struct gw_slice framed)
+/* A stream takes as long as it takes: only the route's own timeout limits it. */
+static uint64_t deadline_of(const struct gw_exchange *x, bool is_unary)
 {
-    struct gw_worker *worker = x->worker;
+    const struct gw_worker *worker = x->worker;
+    uint64_t limit_ms =
+        is_unary ? worker->frontend->config->limits.request_timeout_ms : x->route->timeout_ms;
+    uint64_t ours = limit_ms != 0 ? gw_loop_now_ms(worker->loop) + limit_ms : 0;
+    uint64_t clients = x->grpc.deadline_ms;
+    return ours == 0 || (clients != 0 && clients < ours) ? clients : ours;
+}
+
+void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callbacks *callbacks)
+{
+    const struct gw_route *route = x->route;
+    bool is_unary = !route->method->client_streaming && !route->method->server_streaming;
     struct gw_call_params params = {
-        .path = x->route->method->path,
+        .path = route->method->path,
         .metadata = x->headers.metadata,
-        .deadline_ms =
-            gw_loop_now_ms(worker->loop) + worker->frontend->config->limits.request_timeout_ms,
-        .callbacks = &gw_exchange_unary_answer,
+        .deadline_ms = deadline_of(x, is_unary),
+        .callbacks = callbacks,
         .arg = x,
     };
-    x->call = gw_upstream_call(worker->upstreams, x->route->upstream, &params, x->route->timeout_ms,
-                               &x->report);
-    gw_call_request(x->call, GW_REQUEST_ALL);
-    gw_call_send(x->call, framed, GW_SEND_END);
+    if (x->headers.protocol != GW_PROTOCOL_REST) {
+        params.passes_through = true;
+        params.content_type = x->grpc.upstream_type;
+    }
+    x->call = gw_upstream_call(x->worker->upstreams, route->upstream, &params,
+                               is_unary ? route->timeout_ms : GW_UPSTREAM_NO_TIMEOUT, &x->report);
 }
 
 /* --- the client's side while the backend works --- */
@@ -314,6 +359,7 @@ static void abandon(struct gw_exchange *x)
     x->req->http1_is_persistent = 0;
     gw_exchange_answer_error(x, 499, GW_CANCELLED, GW_SLICE("the client has left"),
                              (struct gw_slice){0});
+    x->req->res.status = 499; /* whatever the form: nobody reads it but our log */
 }
 
 static void on_leave(struct gw_task *task)
@@ -348,8 +394,9 @@ void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struc
     gw_call_cancel(x->call);
     x->call = NULL;
     gw_exchange_count_call(x, code, gw_clock_ns());
+    struct gw_call_result result = {.status = code, .message = message, .http_status = http_status};
     if (x->stream != NULL)
-        gw_stream_fail(x->stream, http_status, code, message, (struct gw_slice){0});
+        gw_stream_end(x->stream, &result);
     else
         gw_exchange_answer_error(x, http_status, code, message, (struct gw_slice){0});
 }
@@ -392,6 +439,8 @@ static void answer_fault(struct gw_exchange *x, const struct gw_request_fault *f
         gw_exchange_count_limit(x, GW_LIMIT_HEADERS);
     } else if (fault->http_status == 408) {
         code = GW_DEADLINE_EXCEEDED;
+    } else if (fault->http_status == 503) {
+        code = GW_UNAVAILABLE;
     }
     if (is_http1(x)) {
         x->req->http1_is_persistent = 0;
@@ -407,17 +456,28 @@ static struct gw_slice body_too_large(const struct gw_exchange *x)
     return gw_pool_printf(&x->req->pool, "the body is over %llu bytes", (unsigned long long)limit);
 }
 
-static void answer_body_fault(struct gw_exchange *x)
+void gw_exchange_body_failure(struct gw_exchange *x, struct gw_failure *ret_failure)
 {
-    if (x->body->fault == GW_BODY_TOO_LARGE) {
-        gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
-        gw_exchange_answer_error(x, 413, GW_RESOURCE_EXHAUSTED, body_too_large(x),
-                                 (struct gw_slice){0});
-    } else {
-        gw_exchange_count_limit(x, GW_LIMIT_BODY_TIMEOUT);
-        gw_exchange_answer_error(x, 408, GW_DEADLINE_EXCEEDED,
-                                 GW_SLICE("the body did not arrive in time"), (struct gw_slice){0});
+    *ret_failure = (struct gw_failure){.http_status = 503, .code = GW_UNAVAILABLE};
+    switch (x->body->fault) {
+    case GW_BODY_TOO_SLOW:
+        ret_failure->http_status = 408;
+        ret_failure->code = GW_DEADLINE_EXCEEDED;
+        ret_failure->message = GW_SLICE("the body did not arrive in time");
+        break;
+    case GW_BODY_OVER_CONNECTION_MEMORY:
+        ret_failure->message = GW_SLICE("the connection's requests take too much memory");
+        break;
+    case GW_BODY_OVER_MEMORY:
+        ret_failure->message = GW_SLICE("no memory for the request");
+        break;
+    default:
+        ret_failure->http_status = 413;
+        ret_failure->code = GW_RESOURCE_EXHAUSTED;
+        ret_failure->message = body_too_large(x);
+        break;
     }
+    gw_exchange_count_limit(x, gw_request_body_limit(x->body->fault));
 }
 
 void gw_exchange_answer_failure(struct gw_exchange *x, const struct gw_failure *failure)
@@ -455,18 +515,24 @@ static void serve_unary(struct gw_exchange *x, const struct gw_route_match *matc
         return;
     }
     gw_exchange_watch_client(x);
-    start_call(x, framed);
+    gw_exchange_start_call(x, &gw_exchange_unary_answer);
+    gw_call_request(x->call, GW_REQUEST_ALL);
+    gw_call_send(x->call, framed, GW_SEND_END);
 }
 
 static void serve(struct gw_exchange *x, const struct gw_route_match *match)
 {
     if (x->body->fault != GW_BODY_SOUND) {
-        answer_body_fault(x);
+        struct gw_failure failure;
+        gw_exchange_body_failure(x, &failure);
+        gw_exchange_answer_failure(x, &failure);
         return;
     }
     const struct gw_method *method = x->route->method;
     struct gw_translate_request request = request_of(x);
-    if (method == NULL)
+    if (x->headers.protocol != GW_PROTOCOL_REST)
+        gw_grpc_serve(x);
+    else if (method == NULL)
         gw_files_serve(x);
     else if (method->client_streaming || method->server_streaming)
         gw_streaming_serve(x, match, &request);
@@ -480,6 +546,25 @@ static void on_body(void *arg)
     serve(x, x->match);
 }
 
+/* Whether there is a route; else it is answered. */
+static bool find_route(struct gw_exchange *x, struct gw_route_match *match)
+{
+    struct gw_translate_request request = request_of(x);
+    struct gw_failure failure;
+    if (gw_cors_serve_preflight(x, request.path) || gw_websocket_serve(x, &request))
+        return false;
+    if (gw_snapshot_route(x->worker->frontend->snapshot, &request, &x->req->pool, match,
+                          &failure) == 0) {
+        x->route = match->value;
+        x->cors = x->route->cors;
+    }
+    if (x->headers.protocol != GW_PROTOCOL_REST)
+        return gw_grpc_begin(x);
+    if (x->route == NULL)
+        gw_exchange_answer_failure(x, &failure);
+    return x->route != NULL;
+}
+
 static int on_req(h2o_handler_t *self, h2o_req_t *req)
 {
     (void)self;
@@ -491,19 +576,16 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
         answer_fault(x, &fault);
         return 0;
     }
-    struct gw_translate_request request = request_of(x);
-    struct gw_route_match match;
-    struct gw_failure failure;
-    if (gw_cors_serve_preflight(x, request.path) || gw_websocket_serve(x, &request))
-        return 0;
-    if (gw_snapshot_route(x->worker->frontend->snapshot, &request, &req->pool, &match, &failure) !=
-        0) {
-        gw_exchange_answer_failure(x, &failure);
+    if (x->headers.lacks_http2) {
+        gw_exchange_answer_error(x, 415, GW_INVALID_ARGUMENT,
+                                 GW_SLICE("gRPC needs HTTP/2; over HTTP/1.1 there is gRPC-Web"),
+                                 (struct gw_slice){0});
         return 0;
     }
-    x->route = match.value;
-    x->cors = x->route->cors;
-    bool is_read_as_it_comes = !x->body->is_complete && gw_route_takes_messages(x->route);
+    struct gw_route_match match;
+    if (!find_route(x, &match))
+        return 0;
+    bool is_read_as_it_comes = !is_http1(x) && gw_route_takes_messages(x->route);
     if (is_read_as_it_comes || gw_request_body_collect(x->body, on_body, x)) {
         serve(x, &match);
     } else {
@@ -562,13 +644,20 @@ static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostrea
         gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
     struct gw_slice message =
         req->res.status == 413 ? body_too_large(x) : gw_slice_str(req->res.reason);
-    gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot), code_of(req->res.status),
-                      message, (struct gw_slice){0}, &plain, &req->pool, &x->json);
-    req->res.reason = reason_of(req->res.status);
+    struct gw_slice content_type = GW_SLICE("application/json");
+    if (gw_protocol_is_web(x->headers.protocol)) {
+        content_type = gw_grpc_web_error(x, code_of(req->res.status), message);
+        req->res.status = 200;
+    } else {
+        gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot),
+                          code_of(req->res.status), message, (struct gw_slice){0}, &plain,
+                          &req->pool, &x->json);
+    }
+    req->res.reason = req->res.status == 200 ? "OK" : reason_of(req->res.status);
     req->res.content_length = x->json.len;
     req->res.headers = (h2o_headers_t){0};
     x->cors = cors_of(x);
-    gw_exchange_add_headers(x, GW_SLICE("application/json"));
+    gw_exchange_add_headers(x, content_type);
     gw_exchange_await_taking(x);
     struct error_stream *stream = (void *)h2o_add_ostream(req, sizeof(*stream), slot);
     stream->super.do_send = error_stream_send;

@@ -142,6 +142,9 @@ static void register_metrics(struct gw_frontend *frontend, const char *version)
                                           "The version, as a label.", labels, 1);
     frontend->open_connections =
         gw_metrics_add(metrics, GW_GAUGE, "http_connections", "Open client connections.", NULL, 0);
+    frontend->request_memory_bytes =
+        gw_metrics_add(metrics, GW_GAUGE, "http_request_memory_bytes",
+                       "Memory that requests take, of limits.request_memory.", NULL, 0);
     frontend->rejected_connections =
         gw_metrics_add(metrics, GW_COUNTER, "http_connections_rejected_total",
                        "Client connections closed at once, over limits.connections or "
@@ -259,6 +262,7 @@ int gw_gateway_run(const struct gw_snapshot *snapshot, const char *version, stru
     frontend->upstream_set = gw_upstream_set_create(config->upstreams, config->upstream_count,
                                                     frontend->worker_count, frontend->metrics);
     gw_header_kinds_init(&frontend->header_kinds, config);
+    frontend->request_memory.most_bytes = config->limits.request_memory_bytes;
     if (config->limits.connections_per_address > 0)
         frontend->address_limit = gw_address_limit_create(config->limits.connections_per_address,
                                                           config->limits.connections);
@@ -277,6 +281,9 @@ int gw_gateway_run(const struct gw_snapshot *snapshot, const char *version, stru
         for (uint32_t i = 0; i < frontend->worker_count; i++) {
             frontend->workers[i].frontend = frontend;
             frontend->workers[i].index = i;
+            frontend->workers[i].request_memory = (struct gw_request_memory){
+                .total = &frontend->request_memory,
+                .most_bytes_per_connection = config->limits.request_memory_bytes_per_connection};
         }
         serve(&control, admin_fd);
         fprintf(stderr, "sluice: stopped\n");

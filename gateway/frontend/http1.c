@@ -10,7 +10,8 @@
  * replaced by a short one, so that libh2o makes a request of it, which our handler answers with the
  * fault.
  *
- * libh2o takes its callback back after each answer; the task http1.next puts ours in front again.
+ * libh2o takes its callback back after each answer, and after 100 Continue; the task http1.next
+ * puts ours in front again.
  * In between it may find a whole request among the bytes that are there already: that one is
  * checked when it reaches our handler, where its head still stands at the beginning of the socket's
  * input. */
@@ -45,8 +46,102 @@ static void replace_head(struct gw_connection *connection)
     connection->http1.is_head_checked = true;
 }
 
+static void on_bytes(h2o_socket_t *sock, const char *error);
+
+static bool is_read_by_libh2o(const struct gw_connection *connection)
+{
+    h2o_socket_cb read = connection->sock->_cb.read;
+    return read != NULL && (read == connection->http1.libh2o_read || read == on_bytes);
+}
+
+/* --- requests that are refused before they are in --- */
+
+/* What becomes of a request: while its head comes in, and its body. */
+struct refusal {
+    struct gw_request_fault head;
+    const struct gw_slice *body_answer; /* all of it */
+};
+
+#define BODY_ANSWER(status, length, json)                                                          \
+    GW_SLICE_INIT("HTTP/1.1 " status "\r\n"                                                        \
+                  "Connection: close\r\n"                                                          \
+                  "Content-Type: application/json\r\n"                                             \
+                  "Content-Length: " #length "\r\n"                                                \
+                  "\r\n" json);                                                                    \
+    _Static_assert(sizeof(json) - 1 == length, "Content-Length")
+
+static const struct gw_slice late_body =
+    BODY_ANSWER("408 Request Timeout", 67,
+                "{\"code\":4,\"message\":\"the body did not arrive in time\",\"details\":[]}");
+static const struct gw_slice body_without_memory =
+    BODY_ANSWER("503 Service Unavailable", 62,
+                "{\"code\":14,\"message\":\"no memory for the request\",\"details\":[]}");
+
+static const struct refusal late = {{408, "the request's headers did not arrive in time"},
+                                    &late_body};
+static const struct refusal no_memory = {{503, "no memory for the request"}, &body_without_memory};
+
+static void on_refusal_sent(h2o_socket_t *sock, const char *error)
+{
+    struct gw_connection *connection = sock->on_close.data;
+    (void)error;
+    connection->http1.libh2o_read(sock, h2o_socket_error_closed);
+}
+
+/* libh2o is in the middle of reading the request, and cannot be made to answer it. */
+static void refuse_body(struct gw_connection *connection, const struct gw_slice *answer)
+{
+    h2o_iovec_t out = h2o_iovec_init(answer->base, answer->len);
+    h2o_socket_t *sock = connection->sock;
+    h2o_socket_read_stop(sock);
+    gw_connection_linger(connection);
+    gw_connection_await(connection, GW_WAIT_END);
+    h2o_socket_write(sock, &out, 1, on_refusal_sent);
+}
+
+static void refuse(struct gw_connection *connection, const struct refusal *refusal)
+{
+    bool is_serving = connection->http1.libh2o_read != NULL;
+    if (connection->sock->input->size == 0 || (is_serving && !is_read_by_libh2o(connection))) {
+        gw_http1_close(connection);
+    } else if (connection->wait.what == GW_WAIT_BODY) {
+        refuse_body(connection, refusal->body_answer);
+    } else {
+        connection->http1.fault = refusal->head;
+        replace_head(connection);
+        if (is_serving)
+            connection->http1.libh2o_read(connection->sock, NULL);
+        else
+            gw_http1_serve(connection);
+    }
+}
+
+/* --- what comes in --- */
+
+/* A buffer of the size that all begin with is not charged. */
+static bool has_room(struct gw_connection *connection)
+{
+    const struct gw_worker *worker = connection->worker;
+    size_t bytes = connection->sock->input->capacity;
+    if (bytes <= h2o_socket_buffer_prototype._initial_buf.capacity)
+        bytes = 0;
+    enum gw_request_memory_outcome outcome =
+        gw_request_memory_resize(&connection->memory, &connection->http1.held_bytes, bytes);
+    if (outcome == GW_REQUEST_MEMORY_FITS)
+        return true;
+    gw_http_metrics_count_limit(worker->frontend->http_metrics, worker->shard,
+                                outcome == GW_REQUEST_MEMORY_OVER_TOTAL
+                                    ? GW_LIMIT_REQUEST_MEMORY
+                                    : GW_LIMIT_REQUEST_MEMORY_PER_CONNECTION);
+    return false;
+}
+
 bool gw_http1_admit(struct gw_connection *connection)
 {
+    if (connection->http1.fault.http_status == 0 && !has_room(connection)) {
+        refuse(connection, &no_memory);
+        return false;
+    }
     if (connection->http1.is_head_checked)
         return true;
     switch (check_head(connection)) {
@@ -65,18 +160,32 @@ bool gw_http1_admit(struct gw_connection *connection)
     return true;
 }
 
-static void on_head_bytes(h2o_socket_t *sock, const char *error)
+static void on_continue_written(h2o_socket_t *sock, const char *error)
+{
+    struct gw_connection *connection = sock->on_close.data;
+    gw_loop_defer(connection->worker->loop, &connection->http1.next);
+    connection->http1.libh2o_written(sock, error);
+}
+
+/* While libh2o writes 100 Continue it does not read, and takes its callback back afterwards. */
+static void watch_continue(struct gw_connection *connection)
+{
+    h2o_socket_t *sock = connection->sock;
+    if (connection->http1.exchange != NULL || connection->wait.what == GW_WAIT_END ||
+        sock->_cb.read != NULL || sock->_cb.write == NULL || sock->_cb.write == on_continue_written)
+        return;
+    connection->http1.libh2o_written = sock->_cb.write;
+    sock->_cb.write = on_continue_written;
+}
+
+static void on_bytes(h2o_socket_t *sock, const char *error)
 {
     struct gw_connection *connection = sock->on_close.data;
     if (error == NULL && !gw_http1_admit(connection))
         return;
     connection->http1.libh2o_read(sock, error);
-}
-
-static bool is_read_by_libh2o(const struct gw_connection *connection)
-{
-    h2o_socket_cb read = connection->sock->_cb.read;
-    return read != NULL && (read == connection->http1.libh2o_read || read == on_head_bytes);
+    if (error == NULL)
+        watch_continue(connection);
 }
 
 static void await_head(struct gw_task *task)
@@ -85,9 +194,11 @@ static void await_head(struct gw_task *task)
         H2O_STRUCT_FROM_MEMBER(struct gw_connection, http1.next, task);
     h2o_socket_t *sock = connection->sock;
     struct gw_slice input = gw_slice(sock->input->bytes, sock->input->size);
-    if (!is_read_by_libh2o(connection))
+    if (!is_read_by_libh2o(connection)) {
+        watch_continue(connection);
         return;
-    h2o_socket_read_start(sock, on_head_bytes);
+    }
+    h2o_socket_read_start(sock, on_bytes);
     connection->http1.seen_by_libh2o = input.len;
     if (gw_http1_head_is_whole(input)) {
         gw_http1_fault(connection); /* libh2o has taken it, and waits for the body */
@@ -109,8 +220,8 @@ void gw_http1_serve(struct gw_connection *connection)
     sock->input = input;
     connection->http1.next.fn = await_head;
     connection->http1.libh2o_read = sock->_cb.read;
-    h2o_socket_read_start(sock, on_head_bytes);
-    on_head_bytes(sock, NULL);
+    h2o_socket_read_start(sock, on_bytes);
+    on_bytes(sock, NULL);
 }
 
 struct gw_request_fault gw_http1_fault(struct gw_connection *connection)
@@ -136,33 +247,6 @@ void gw_http1_request_done(struct gw_connection *connection)
     gw_loop_defer(connection->worker->loop, &connection->http1.next);
 }
 
-/* --- time --- */
-
-static void on_refusal_sent(h2o_socket_t *sock, const char *error)
-{
-    struct gw_connection *connection = sock->on_close.data;
-    (void)error;
-    connection->http1.libh2o_read(sock, h2o_socket_error_closed);
-}
-
-/* libh2o is in the middle of reading the request, and cannot be made to answer it. */
-static void refuse_body(struct gw_connection *connection)
-{
-    static const char refusal[] =
-        "HTTP/1.1 408 Request Timeout\r\n"
-        "Connection: close\r\n"
-        "Content-Type: application/json\r\n"
-        "Content-Length: 67\r\n"
-        "\r\n"
-        "{\"code\":4,\"message\":\"the body did not arrive in time\",\"details\":[]}";
-    h2o_iovec_t out = h2o_iovec_init(refusal, sizeof(refusal) - 1);
-    h2o_socket_t *sock = connection->sock;
-    h2o_socket_read_stop(sock);
-    gw_connection_linger(connection);
-    gw_connection_await(connection, GW_WAIT_END);
-    h2o_socket_write(sock, &out, 1, on_refusal_sent);
-}
-
 void gw_http1_close(struct gw_connection *connection)
 {
     gw_connection_await(connection, GW_WAIT_END);
@@ -176,19 +260,5 @@ void gw_http1_close(struct gw_connection *connection)
 
 void gw_http1_late(struct gw_connection *connection)
 {
-    static const struct gw_request_fault late = {408,
-                                                 "the request's headers did not arrive in time"};
-    bool is_serving = connection->http1.libh2o_read != NULL;
-    if (connection->sock->input->size == 0 || (is_serving && !is_read_by_libh2o(connection))) {
-        gw_http1_close(connection);
-    } else if (connection->wait.what == GW_WAIT_BODY) {
-        refuse_body(connection);
-    } else {
-        connection->http1.fault = late;
-        replace_head(connection);
-        if (is_serving)
-            connection->http1.libh2o_read(connection->sock, NULL);
-        else
-            gw_http1_serve(connection);
-    }
+    refuse(connection, &late);
 }

@@ -1,5 +1,7 @@
 #include "frontend/http2_guard.h"
 
+#include <endian.h>
+
 /* Rapid reset (CVE-2023-44487) and its like (CVE-2025-8671) have work done for requests that are
  * gone. One that has lasted this long has had its share of concurrent_streams. */
 #define EARLY_MS 1000
@@ -40,8 +42,6 @@ static bool brings_something(const nghttp2_frame_hd *head)
 static void check_order(struct gw_http2_session *s, const nghttp2_frame_hd *head)
 {
     int32_t id = head->stream_id;
-    if (head->type == NGHTTP2_PRIORITY && id == 0)
-        nghttp2_session_terminate_session(s->nghttp2, NGHTTP2_PROTOCOL_ERROR);
     if ((head->type != NGHTTP2_HEADERS && head->type != NGHTTP2_DATA) || s->order.is_broken ||
         id > s->order.last || nghttp2_session_find_stream(s->nghttp2, id) != NULL)
         return;
@@ -52,13 +52,33 @@ static void check_order(struct gw_http2_session *s, const nghttp2_frame_hd *head
             s->nghttp2, id >= s->order.first ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR);
 }
 
-void gw_http2_guard_frame(struct gw_http2_session *s, const nghttp2_frame_hd *head)
+static int32_t depends_on(const uint8_t *priority)
+{
+    uint32_t bytes;
+    memcpy(&bytes, priority, sizeof(bytes));
+    return (int32_t)(be32toh(bytes) & 0x7fffffff);
+}
+
+/* nghttp2 would say so, if it did not pass over priorities (RFC 7540 section 5.3.1). */
+static void check_priority(struct gw_http2_session *s, const nghttp2_frame_hd *head,
+                           const uint8_t *payload)
+{
+    if (head->type != NGHTTP2_PRIORITY)
+        return;
+    if (head->stream_id == 0 ||
+        (head->length == GW_HTTP2_PRIORITY_BYTES && depends_on(payload) == head->stream_id))
+        nghttp2_session_terminate_session(s->nghttp2, NGHTTP2_PROTOCOL_ERROR);
+}
+
+void gw_http2_guard_frame(struct gw_http2_session *s, const nghttp2_frame_hd *head,
+                          const uint8_t *payload)
 {
     if (brings_something(head))
         gw_http2_guard_progress(s);
     else if (!gw_http2_budget_spend(&s->control_frames, gw_http2_now_ms(s)))
         gw_http2_over_limit(s, GW_LIMIT_CONTROL_FRAMES, NGHTTP2_ENHANCE_YOUR_CALM);
     check_order(s, head);
+    check_priority(s, head, payload);
 }
 
 void gw_http2_guard_request(struct gw_http2_session *s, int32_t id)

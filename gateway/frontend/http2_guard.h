@@ -5,10 +5,15 @@
 
 #include "frontend/http2_stream.h"
 
+/* The length of PRIORITY's payload, RFC 9113 section 6.3. */
+#define GW_HTTP2_PRIORITY_BYTES 5
+
 void gw_http2_guard_init(struct gw_http2_session *session);
 
-/* To be called for every frame before nghttp2 takes it, those that it will pass over too. */
-void gw_http2_guard_frame(struct gw_http2_session *session, const nghttp2_frame_hd *head);
+/* To be called for every frame before nghttp2 takes it, those that it will pass over too. `payload`
+ * is looked at where it is that of a PRIORITY frame of the right length. */
+void gw_http2_guard_frame(struct gw_http2_session *session, const nghttp2_frame_hd *head,
+                          const uint8_t *payload);
 /* A request has begun. */
 void gw_http2_guard_request(struct gw_http2_session *session, int32_t stream_id);
 /* The client, or nghttp2 or we, have reset a stream. `stream` may be NULL. */

@@ -196,7 +196,7 @@ static void end_drain(struct gw_http2_session *s)
     gw_http2_flush_later(s);
 }
 
-/* --- nghttp2's callbacks; none may fail, for that would be a session error --- */
+/* --- nghttp2's callbacks; none may fail for good, for that would be a session error --- */
 
 static int on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *arg)
 {
@@ -226,7 +226,8 @@ static int on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const
     if (s->head_of != NULL)
         gw_http2_stream_header(s->head_of, gw_slice(name, name_length),
                                gw_slice(value, value_length));
-    return 0;
+    /* Of a header bomb, the rest is then decoded, but no longer looked at. */
+    return s->ending ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
 }
 
 static int on_data_chunk(nghttp2_session *nghttp2, uint8_t flags, int32_t id, const uint8_t *data,
@@ -335,14 +336,23 @@ static nghttp2_frame_hd parse_head(const uint8_t *bytes)
     };
 }
 
-static void begin_frame(struct gw_http2_session *s, const nghttp2_frame_hd *head)
+/* How much of a frame is to be there before it is looked at: of PRIORITY, which nghttp2 passes
+ * over, what it depends on too. */
+static size_t look_bytes(const nghttp2_frame_hd *head)
+{
+    bool is_priority = head->type == NGHTTP2_PRIORITY && head->length == GW_HTTP2_PRIORITY_BYTES;
+    return FRAME_HEAD_BYTES + (is_priority ? GW_HTTP2_PRIORITY_BYTES : 0);
+}
+
+static void begin_frame(struct gw_http2_session *s, const nghttp2_frame_hd *head,
+                        const uint8_t *payload)
 {
     bool is_head = head->type == NGHTTP2_HEADERS || head->type == NGHTTP2_CONTINUATION;
     s->frame.left = FRAME_HEAD_BYTES + head->length;
     s->frame.ends_headers = is_head && (head->flags & NGHTTP2_FLAG_END_HEADERS) != 0;
     if (is_head && s->headers_since_ms == 0)
         s->headers_since_ms = gw_http2_now_ms(s);
-    gw_http2_guard_frame(s, head);
+    gw_http2_guard_frame(s, head, payload);
 }
 
 /* What nghttp2 is given next: the rest of a frame, as far as it is there; 0: nothing. */
@@ -352,8 +362,11 @@ static size_t next_piece(struct gw_http2_session *s)
     if (s->frame.left == 0) {
         if (input->size < FRAME_HEAD_BYTES)
             return 0;
-        nghttp2_frame_hd head = parse_head((const uint8_t *)input->bytes);
-        begin_frame(s, &head);
+        const uint8_t *bytes = (const uint8_t *)input->bytes;
+        nghttp2_frame_hd head = parse_head(bytes);
+        if (input->size < look_bytes(&head))
+            return 0;
+        begin_frame(s, &head, bytes + FRAME_HEAD_BYTES);
     }
     return s->frame.left < input->size ? s->frame.left : input->size;
 }
@@ -367,7 +380,7 @@ static bool take_input(struct gw_http2_session *s)
         ssize_t n =
             nghttp2_session_mem_recv(s->nghttp2, (const uint8_t *)s->sock->input->bytes, piece);
         if (n < 0 || gw_http2_guard_is_flooded(s)) {
-            if (n >= 0 || n == NGHTTP2_ERR_FLOODED)
+            if (n >= 0 || n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
                 gw_http2_count_limit(s, GW_LIMIT_CONTROL_FRAMES);
             destroy(s);
             return false;

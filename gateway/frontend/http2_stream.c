@@ -5,6 +5,7 @@
 #include "base/digits.h"
 #include "base/mem.h"
 #include "base/recycle.h"
+#include "frontend/connection.h"
 #include "grpc/hpack_literal.h"
 
 /* A list of headers this many times over the limit is not worth an answer. */
@@ -38,7 +39,8 @@ struct gw_http2_stream *gw_http2_stream_create(struct gw_http2_session *session,
     stream->id = id;
     stream->began_ms = gw_http2_now_ms(session);
     gw_request_body_init(&stream->request.body, &body_ops,
-                         gw_http2_limits(session)->request_body_bytes);
+                         gw_http2_limits(session)->request_body_bytes,
+                         &gw_connection_of(&session->super)->memory);
     stream->response.final.do_send = send_answer;
     h2o_init_request(&stream->req, &session->super, NULL);
     stream->req._ostr_top = &stream->response.final;
@@ -218,7 +220,14 @@ void gw_http2_stream_data(struct gw_http2_stream *stream, struct gw_slice chunk)
 {
     if (is_answered(stream))
         return;
-    gw_request_body_receive(&stream->request.body, chunk);
+    struct gw_request_body *body = &stream->request.body;
+    bool was_sound = body->fault == GW_BODY_SOUND;
+    gw_request_body_receive(body, chunk);
+    bool is_read = stream->request.is_at_handler && !body->collects;
+    if (is_read && was_sound && body->fault != GW_BODY_SOUND) {
+        gw_http2_count_limit(stream->session, gw_request_body_limit(body->fault));
+        gw_http2_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
+    }
     tell_later(stream);
 }
 
@@ -243,6 +252,11 @@ void gw_http2_stream_tell(struct gw_http2_stream *stream)
  *
  * nghttp2 codes those that recur; the others, which are nobody's but this answer's, follow as plain
  * literals, which is cheaper for both sides than Huffman's code. */
+
+void gw_http2_set_trailers(h2o_req_t *req, const h2o_headers_t *trailers)
+{
+    stream_of(req)->response.trailers = trailers;
+}
 
 struct header_list {
     nghttp2_nv *items;
@@ -359,7 +373,8 @@ static void submit_headers(struct gw_http2_stream *stream)
     size_t room = OWN_FIELDS + req->res.headers.size;
     struct header_list list = {
         room <= USUAL_FIELDS ? usual : h2o_mem_alloc_pool(&req->pool, room * sizeof(*usual)), 0};
-    bool is_all = stream->response.state == H2O_SEND_STATE_FINAL && stream->response.buf_count == 0;
+    bool is_all = stream->response.state == H2O_SEND_STATE_FINAL &&
+                  stream->response.buf_count == 0 && stream->response.trailers == NULL;
     /* After the answer's last frame the stream is gone, and with it what is to be appended. */
     stream->response.has_literals =
         !is_all && headers_bound(&req->res.headers) <= GW_H2_PAYLOAD_BYTES;
@@ -368,6 +383,15 @@ static void submit_headers(struct gw_http2_stream *stream)
     nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_data};
     nghttp2_submit_response(stream->session->nghttp2, stream->id, list.items, list.count,
                             is_all ? NULL : &provider);
+}
+
+static void submit_trailers(struct gw_http2_stream *stream)
+{
+    const h2o_headers_t *trailers = stream->response.trailers;
+    struct header_list list = {
+        h2o_mem_alloc_pool(&stream->req.pool, trailers->size * sizeof(nghttp2_nv)), 0};
+    put_all(&list, trailers, true);
+    nghttp2_submit_trailer(stream->session->nghttp2, stream->id, list.items, list.count);
 }
 
 /* --- the answer's body --- */
@@ -436,8 +460,13 @@ static ssize_t read_data(nghttp2_session *nghttp2, int32_t id, uint8_t *out, siz
     size_t left = count > 0 ? stream->response.bufs->len : 0;
     size_t n = left < length ? left : length;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (is_final && count <= 1 && n == left)
+    if (is_final && count <= 1 && n == left) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
+        if (stream->response.trailers != NULL) {
+            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+            submit_trailers(stream);
+        }
+    }
     return (ssize_t)n;
 }
 

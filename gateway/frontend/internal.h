@@ -9,6 +9,7 @@
 #include "base/strmap.h"
 #include "frontend/access_log.h"
 #include "frontend/http_metrics.h"
+#include "frontend/request_memory.h"
 #include "metrics/metrics.h"
 #include "runtime/snapshot.h"
 #include "tls/handshake.h"
@@ -42,7 +43,8 @@ struct gw_frontend {
     int is_ready;               /* atomic; /ready */
     uint32_t ended_workers;     /* control thread's */
     uint32_t total_connections; /* atomic */
-    gw_metric build_info, open_connections, rejected_connections;
+    struct gw_request_memory_total request_memory;
+    gw_metric build_info, open_connections, rejected_connections, request_memory_bytes;
     gw_metric handshakes[GW_TLS_OUTCOMES + 1]; /* by enum gw_tls_outcome; the last: too slow */
 };
 
@@ -61,6 +63,7 @@ struct gw_worker {
     h2o_linklist_t websockets;
     struct gw_http2 *http2;
     struct gw_timer sweep;
+    struct gw_request_memory request_memory;
     uint32_t connection_count; /* atomic: whoever accepts reads all workers' */
     bool draining, ending;     /* ending: the loop has stopped */
     uint64_t drain_deadline_ms, close_idle_ms;

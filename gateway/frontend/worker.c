@@ -27,6 +27,8 @@ static void on_sweep(struct gw_timer *timer)
     gw_http2_sweep(worker->http2);
     gw_gauge_set(worker->shard, worker->frontend->open_connections,
                  (int64_t)__atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED));
+    gw_gauge_set(worker->shard, worker->frontend->request_memory_bytes,
+                 (int64_t)worker->request_memory.held_bytes);
     if (worker->draining) {
         if (now >= worker->close_idle_ms)
             gw_connections_close_idle(worker);

@@ -57,13 +57,20 @@ def wait_for(what, probe, timeout=10.0, pause=0.02):
         time.sleep(pause)
 
 
+# Below the range from which the kernel gives ports to clients, so that none takes one meanwhile.
+_ports = range(20000, 32000)
 _ports_given = set()
 
 
+def use_lane(lane, lanes):
+    """Tests of other lanes run beside these: each has ports of its own."""
+    global _ports  # pylint: disable=global-statement
+    _ports = range(_ports.start + lane, _ports.stop, lanes)
+
+
 def free_port():
-    """Below the range from which the kernel gives ports to clients, so that none takes it meanwhile."""
     while True:
-        port = random.randrange(20000, 32000)
+        port = random.choice(_ports)
         if port in _ports_given:
             continue
         with socket.socket() as probe:
@@ -741,8 +748,11 @@ class Context:
     def http2_backend(self, on_frame):
         return self.started(http2_backend(on_frame))
 
-    def channel(self, port):
-        channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)])
+    def channel(self, port, **options):
+        """A connection of its own; options without their "grpc."."""
+        settings = [("grpc.use_local_subchannel_pool", 1)]
+        settings += [(f"grpc.{name}", value) for name, value in options.items()]
+        channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=settings)
         self._channels.append(channel)
         return channel
 

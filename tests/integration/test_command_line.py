@@ -212,7 +212,6 @@ def test_an_unset_variable(t):
 def test_what_is_not_there_yet_is_refused(t):
     for block in ("retry: {max: 3}", "circuit_breaker: {threshold: 5}", "health_check: {period: 15s}", "keepalive: {time: 10s}"):
         expect_told(t, "timeout: 2s", block, "not supported yet")
-    expect_told(t, "tracing: {}", "hooks: [a.rb]", "not supported yet")
 
 
 def test_all_errors_come_at_once(t):

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import struct
 import subprocess
 import threading
 import time
@@ -108,6 +109,25 @@ def test_http1_that_begins_like_the_preface_is_served(t):
             raw.sendall(rest + b" /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
             wanted = b"HTTP/1.1 404" if rest else b"HTTP/1.1 400"
             expect(raw.recv(65536).startswith(wanted), f"answer to {first + rest}")
+
+
+def test_priorities_are_passed_over_but_not_one_that_depends_on_itself(t):
+    gateway, _ = start(t)
+
+    def priority(stream, on):
+        return h2.frame(h2.PRIORITY, 0, stream, struct.pack(">IB", on, 15))
+
+    with h2.Client(gateway.port) as client:
+        client.send_raw(priority(7, 0) + priority(3, 7) + priority(1, 0x80000005))
+        for byte in priority(1, 3):
+            client.send_raw(bytes([byte]))
+        expect_equal(client.answer(client.request()).status, 200)
+        client.send_raw(priority(5, 0x80000005))
+        expect_equal(client.wait_closed(), h2.PROTOCOL_ERROR)
+    for size in 0, 4, 6:
+        with h2.Client(gateway.port) as client:
+            client.send(h2.PRIORITY, 0, 1, bytes(size))
+            expect_equal(client.wait_closed(), h2.FRAME_SIZE_ERROR, f"{size} bytes")
 
 
 def test_requests_on_one_connection_run_at_once(t):

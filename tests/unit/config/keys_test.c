@@ -47,6 +47,8 @@ static void absent_keys_have_their_defaults(void **state)
     assert_null(c->admin_address.text);
     assert_int_equal(c->workers, 0);
     assert_int_equal(c->limits.request_body_bytes, 4194304);
+    assert_int_equal(c->limits.request_memory_bytes, UINT64_C(256) << 20);
+    assert_int_equal(c->limits.request_memory_bytes_per_connection, UINT64_C(64) << 20);
     assert_int_equal(c->limits.header_count, 100);
     assert_int_equal(c->limits.header_bytes, 65536);
     assert_int_equal(c->limits.connections, 10000);
@@ -350,6 +352,27 @@ static void a_listener_has_one_certificate_or_several(void **state)
     gw_config_destroy(c);
 }
 
+static void request_memory_holds_four_bodies(void **state)
+{
+    (void)state;
+    struct gw_config *c = load(LISTEN "limits: {request_body: 100MiB}\n");
+    assert_int_equal(c->limits.request_memory_bytes, UINT64_C(400) << 20);
+    assert_int_equal(c->limits.request_memory_bytes_per_connection, UINT64_C(400) << 20);
+    gw_config_destroy(c);
+    c = load(LISTEN "limits: {request_memory: 16MiB, request_memory_per_connection: 17MiB}\n");
+    assert_int_equal(c->limits.request_memory_bytes, 16 << 20);
+    assert_int_equal(c->limits.request_memory_bytes_per_connection, 17 << 20);
+    gw_config_destroy(c);
+    assert_refused(LISTEN "limits:\n"
+                          "  request_memory: 399MiB\n"
+                          "  request_memory_per_connection: 64MiB\n"
+                          "  request_body: 100MiB\n",
+                   "f:3:19: `request_memory`: expected at least four times `request_body`, which "
+                   "is 400MiB, found 399MiB\n"
+                   "f:4:34: `request_memory_per_connection`: expected at least four times "
+                   "`request_body`, which is 400MiB, found 64MiB\n");
+}
+
 static void trusted_proxies_are_ranges(void **state)
 {
     (void)state;
@@ -518,6 +541,8 @@ static void every_limit_has_bounds(void **state)
         const char *key, *lowest, *highest, *below, *above;
     } limits[] = {
         {"request_body", "1KiB", "1024MiB", "0KiB", "1025MiB"},
+        {"request_memory", "16MiB", "1048576MiB", "16383KiB", "1048577MiB"},
+        {"request_memory_per_connection", "16MiB", "1048576MiB", "4095KiB", "1048577MiB"},
         {"header_count", "1", "100", "0", "101"},
         {"header_bytes", "1KiB", "400KiB", "0KiB", "401KiB"},
         {"connections", "1", "1000000", "0", "1000001"},
@@ -782,6 +807,7 @@ int main(void)
         cmocka_unit_test(an_unset_variable),
         cmocka_unit_test(several_at_once),
         cmocka_unit_test(a_listener_has_one_certificate_or_several),
+        cmocka_unit_test(request_memory_holds_four_bodies),
         cmocka_unit_test(trusted_proxies_are_ranges),
         cmocka_unit_test(hooks_are_files_beside_the_configuration),
         cmocka_unit_test(tls_needs_what_it_needs),

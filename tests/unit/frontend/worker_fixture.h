@@ -1,5 +1,6 @@
 /* A worker without a thread of its own, for tests that drive its loop: HTTP on socket pairs, the
- * routes of user.v1.UserService, and a backend that is not there. */
+ * routes of user.v1.UserService and, with a method that streams both ways, of reflection, and a
+ * backend that is not there. */
 #ifndef GW_TEST_WORKER_FIXTURE_H
 #define GW_TEST_WORKER_FIXTURE_H
 
@@ -29,7 +30,10 @@ static struct gw_config *fixture_config(const char *build_root, const char *limi
              "limits: {%s}\n"
              "schema: {descriptor_sets: [%s/proto/services.binpb]}\n"
              "upstreams: [{name: user, endpoints: [{address: 127.0.0.1:1}]}]\n"
-             "routes: [{annotations: user.v1.UserService, upstream: user}]\n"
+             "routes:\n"
+             "  - {annotations: user.v1.UserService, upstream: user}\n"
+             "  - {service: user.v1.UserService, upstream: user}\n"
+             "  - {service: grpc.reflection.v1.ServerReflection, upstream: user}\n"
              "tracing: {}\n",
              limits, build_root);
     struct gw_diagnostics errors = {0};
@@ -62,6 +66,10 @@ static void fixture_open(struct worker_fixture *f, const char *build_root, const
         register_paths(host);
     gw_exchange_register(host);
     worker->frontend = frontend;
+    frontend->request_memory.most_bytes = f->config->limits.request_memory_bytes;
+    worker->request_memory = (struct gw_request_memory){
+        .total = &frontend->request_memory,
+        .most_bytes_per_connection = f->config->limits.request_memory_bytes_per_connection};
     worker->loop = gw_loop_create();
     worker->shard = gw_metrics_shard(frontend->metrics, 0);
     h2o_context_init(&worker->h2o, gw_loop_h2o(worker->loop), &frontend->h2o);
