@@ -228,10 +228,11 @@ struct gw_hook_call {
     h2o_linklist_t link; /* ruby->calls */
     bool is_lost;        /* had a seat, and its Ruby is gone */
 
-    unsigned phase;  /* 0: none; else of enum gw_hook_phase */
-    size_t next;     /* in the chain's order of the phase */
-    uint32_t file;   /* of the hook that runs */
-    bool is_waiting; /* the phase's function has returned so */
+    unsigned phase;   /* 0: none; else of enum gw_hook_phase */
+    size_t next;      /* in the chain's order of the phase */
+    uint32_t file;    /* of the hook that runs */
+    bool is_waiting;  /* the phase's function has returned so */
+    bool is_starting; /* the hook's first part runs */
     uint64_t began_ms;
     struct gw_timer limit;
     struct gw_task failing; /* the Ruby was lost while this waited */

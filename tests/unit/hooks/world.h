@@ -436,10 +436,12 @@ static inline const char *metric(const struct world *w, const char *name)
     static char line[256];
     struct gw_buf out = GW_BUF_HEAP;
     gw_metrics_expose(w->metrics, &out);
-    const char *at = strstr(gw_buf_terminate(&out), name);
+    char wanted[128];
+    snprintf(wanted, sizeof(wanted), "\n%s", name);
+    const char *at = strstr(gw_buf_terminate(&out), wanted);
     line[0] = '\0';
     if (at != NULL)
-        snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\n"), at);
+        snprintf(line, sizeof(line), "%.*s", (int)strcspn(at + 1, "\n"), at + 1);
     gw_buf_dispose(&out);
     return line;
 }
