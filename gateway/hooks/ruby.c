@@ -100,6 +100,7 @@ static mrb_value set_up(mrb_state *mrb, void *arg)
     ruby->new_fiber = keep(mrb, mrb_funcall(mrb, self, "__new_fiber", 1, ruby->done));
     ruby->hooks = keep(mrb, mrb_ary_new(mrb));
     ruby->fibers = keep(mrb, mrb_ary_new(mrb));
+    ruby->matches = keep(mrb, mrb_ary_new(mrb));
     ruby->seats = keep(mrb, mrb_ary_new(mrb));
     ruby->request_class = mrb_class_get_under(mrb, sluice, "Request");
     ruby->response_class = mrb_class_get_under(mrb, sluice, "Response");
