@@ -87,6 +87,7 @@ struct gw_hook_ruby {
     mrb_value done;      /* what a fiber yields when its step is over */
     mrb_value hooks;     /* the last values of the files */
     mrb_value fibers;    /* and nil where one is gone */
+    mrb_value matches;   /* of each fiber that waits, what $~ was */
     mrb_value seats;     /* an Array for each request */
     struct RClass *request_class, *response_class, *error_class, *fields_class, *rpc_error_class,
         *halt_class;

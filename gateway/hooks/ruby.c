@@ -100,6 +100,7 @@ static mrb_value set_up(mrb_state *mrb, void *arg)
     ruby->new_fiber = keep(mrb, mrb_funcall(mrb, self, "__new_fiber", 1, ruby->done));
     ruby->hooks = keep(mrb, mrb_ary_new(mrb));
     ruby->fibers = keep(mrb, mrb_ary_new(mrb));
+    ruby->matches = keep(mrb, mrb_ary_new(mrb));
     ruby->seats = keep(mrb, mrb_ary_new(mrb));
     ruby->request_class = mrb_class_get_under(mrb, sluice, "Request");
     ruby->response_class = mrb_class_get_under(mrb, sluice, "Response");
@@ -171,6 +172,7 @@ bool gw_hook_ruby_load(struct gw_hook_ruby *ruby, uint32_t file, mrb_value *ret_
     mrb_value hook = run_code(mrb, gw_buf_slice(&f->code));
     if (mrb->exc != NULL) {
         *ret_exception = mrb_obj_value(mrb->exc);
+        mrb_gc_protect(mrb, *ret_exception);
         mrb->exc = NULL;
         return false;
     }

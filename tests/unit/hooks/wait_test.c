@@ -157,6 +157,30 @@ static void a_call_may_be_destroyed_when_it_is_resumed(void **state)
     close_world(&w);
 }
 
+static void each_hook_keeps_its_last_match_while_it_waits(void **state)
+{
+    struct world w;
+    struct host first, second;
+    (void)state;
+    OPEN_WORLD(&w, ON_REQUEST("before = $~.inspect\n"
+                              "req.headers['x-text'] =~ /(.)(.)/\n"
+                              "Sluice.sleep(0.01)\n"
+                              "req.ctx[:seen] = [before, $1, $2, $~.to_s].join('|')"));
+    open_host(&first, &w, 0);
+    host_add_field(&first.super, GW_HOOK_REQUEST_HEADERS, GW_SLICE("x-text"), GW_SLICE("ab"));
+    open_host(&second, &w, 0);
+    host_add_field(&second.super, GW_HOOK_REQUEST_HEADERS, GW_SLICE("x-text"), GW_SLICE("c"));
+    assert_int_equal(gw_hook_call_on_request(first.call), GW_HOOK_WAITING);
+    assert_int_equal(gw_hook_call_on_request(second.call), GW_HOOK_WAITING);
+    while (first.resumed + second.resumed < 2)
+        gw_loop_turn(w.loop, 10);
+    assert_slice(ctx_of(&first), "{\"seen\":\"nil|a|b|ab\"}");
+    assert_slice(ctx_of(&second), "{\"seen\":\"nil|||\"}");
+    close_host(&first);
+    close_host(&second);
+    close_world(&w);
+}
+
 /* --- calls --- */
 
 static void a_hook_calls_a_method(void **state)
@@ -400,6 +424,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_hundred_wait_at_once),
         cmocka_unit_test(a_client_that_leaves_ends_what_its_hooks_wait_for),
         cmocka_unit_test(a_call_may_be_destroyed_when_it_is_resumed),
+        cmocka_unit_test(each_hook_keeps_its_last_match_while_it_waits),
         cmocka_unit_test(a_hook_calls_a_method),
         cmocka_unit_test(a_call_that_fails_raises),
         cmocka_unit_test(an_error_of_a_call_that_nobody_takes_is_the_hooks),
