@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "frontend/http2_budget.h"
+#include "frontend/request_memory.h"
 #include "frontend/websocket_frames.h"
 #include "frontend/websocket_handshake.h"
 #include "transcode/transcode.h"
@@ -56,6 +57,7 @@ struct gw_websocket {
     enum { TAKES_NONE, TAKES_ONE, TAKES_MANY } takes;
     struct gw_websocket_frames frames;
     struct gw_buf message; /* framed; the call has it until on_sent */
+    size_t held_bytes;     /* of limits.request_memory */
     uint64_t taken;        /* messages */
     uint64_t bytes_in;
     bool is_sending;
@@ -205,6 +207,7 @@ static void destroy(struct gw_websocket *ws)
     gw_timer_stop(ws->worker->loop, &ws->timer);
     if (ws->connection != NULL) {
         h2o_linklist_unlink(&ws->link);
+        gw_request_memory_resize(&ws->connection->memory, &ws->held_bytes, 0);
         if (ws->is_deaf && !ws->close_received)
             gw_connection_linger(ws->connection); /* so that it reads why */
         gw_connection_close(ws->connection);
@@ -350,9 +353,9 @@ static void stop_listening(struct gw_websocket *ws)
 
 static void fail(struct gw_websocket *ws, int code, struct gw_slice what)
 {
+    bool is_size = code == GW_WEBSOCKET_TOO_BIG || code == GW_WEBSOCKET_TRY_AGAIN;
     stop_listening(ws);
-    give_up(ws, code == GW_WEBSOCKET_TOO_BIG ? GW_RESOURCE_EXHAUSTED : GW_INVALID_ARGUMENT, code,
-            what);
+    give_up(ws, is_size ? GW_RESOURCE_EXHAUSTED : GW_INVALID_ARGUMENT, code, what);
 }
 
 static void count_limit(const struct gw_websocket *ws, enum gw_limit limit)
@@ -409,6 +412,20 @@ static void release_input(h2o_socket_t *sock)
     h2o_buffer_init(&sock->input, &h2o_socket_buffer_prototype);
 }
 
+/* False: there is no memory for what comes in. */
+static bool has_room(struct gw_websocket *ws)
+{
+    size_t bytes = ws->frames.message.capacity + ws->message.capacity;
+    enum gw_request_memory_outcome outcome = gw_request_memory_resize(
+        &ws->connection->memory, &ws->held_bytes, bytes > KEPT_MAX ? bytes : 0);
+    if (outcome == GW_REQUEST_MEMORY_FITS)
+        return true;
+    count_limit(ws, outcome == GW_REQUEST_MEMORY_OVER_TOTAL
+                        ? GW_LIMIT_REQUEST_MEMORY
+                        : GW_LIMIT_REQUEST_MEMORY_PER_CONNECTION);
+    return false;
+}
+
 static void on_read(h2o_socket_t *sock, const char *error);
 
 static void start_reading(struct gw_websocket *ws)
@@ -436,6 +453,8 @@ static void take_input(struct gw_websocket *ws)
         gw_websocket_read(&ws->frames, &bytes, &event);
         h2o_buffer_consume(&ws->sock->input, ws->sock->input->size - bytes.len);
         on_event(ws, &event);
+        if (!ws->is_deaf && !has_room(ws))
+            fail(ws, GW_WEBSOCKET_TRY_AGAIN, GW_SLICE("no memory for the message"));
     }
     if (ws->is_deaf)
         h2o_buffer_consume(&ws->sock->input, ws->sock->input->size);
@@ -497,7 +516,7 @@ static void on_sent(void *arg)
 static void on_end(void *arg, const struct gw_call_result *result)
 {
     struct gw_websocket *ws = arg;
-    int status = result->http_status == 502 ? GW_INTERNAL : result->status;
+    int status = gw_exchange_code_of(result);
     struct gw_slice message = result->message;
     if (status == GW_OK && ws->answered == 0 && !ws->route->method->server_streaming) {
         status = GW_INTERNAL;
