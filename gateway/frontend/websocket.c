@@ -799,6 +799,7 @@ bool gw_websocket_serve(struct gw_exchange *x, const struct gw_translate_request
 {
     struct gw_route_match match;
     if (!gw_websocket_is_asked_for(x->req) || request->body.len > 0 ||
+        x->headers.protocol != GW_PROTOCOL_REST ||
         !find_route(x->worker->frontend->snapshot, request->path, &match))
         return false;
     x->route = match.value;
