@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "frontend/hooked.h"
 #include "frontend/http2_budget.h"
 #include "frontend/websocket_frames.h"
 #include "frontend/websocket_handshake.h"
@@ -41,7 +42,8 @@ struct gw_websocket {
     h2o_linklist_t link; /* of worker->websockets */
     gw_pool pool;        /* what is left of the request */
     const struct gw_route *route;
-    struct gw_slice path, trace_id, request_id, remote_addr;
+    size_t upstream;
+    struct gw_slice path, trace_id, request_id, remote_addr, ctx;
     struct gw_metadata metadata;
     uint64_t began_ns;
 
@@ -172,6 +174,7 @@ static void log_access(const struct gw_websocket *ws, int status, uint64_t durat
             .trace_id = ws->trace_id,
             .request_id = ws->request_id,
             .remote_addr = ws->remote_addr,
+            .ctx = ws->ctx,
             .tls_version = connection ? h2o_socket_get_ssl_protocol_version(ws->sock) : NULL,
             .tls_client = connection ? connection->tls.client : NULL,
         });
@@ -526,7 +529,7 @@ static void start_call(struct gw_websocket *ws)
     };
     if (ws->route->timeout_ms != 0)
         params.deadline_ms = now_ms(ws) + ws->route->timeout_ms;
-    ws->call = gw_upstream_call(ws->worker->upstreams, ws->route->upstream, &params,
+    ws->call = gw_upstream_call(ws->worker->upstreams, ws->upstream, &params,
                                 GW_UPSTREAM_NO_TIMEOUT, &ws->report);
     ask(ws);
     if (ws->takes == TAKES_NONE) {
@@ -681,6 +684,7 @@ static struct gw_websocket *create(const struct gw_exchange *x)
     ws->worker = x->worker;
     ws->connection = x->connection;
     ws->route = x->route;
+    ws->upstream = x->upstream;
     ws->began_ns = x->began_ns;
     ws->grpc_status = -1;
     ws->trace_id = gw_pool_dup(&ws->pool, x->headers.trace.x_trace_id);
@@ -767,6 +771,9 @@ static void answer_fault(struct gw_exchange *x, const struct gw_request_fault *f
 
 static void upgrade(struct gw_exchange *x, struct gw_websocket *ws)
 {
+    gw_hooked_drop(x);
+    ws->ctx = gw_pool_dup(&ws->pool, gw_hooked_ctx(x));
+    gw_exchange_unwatch_client(x);
     x->is_handed_over = true;
     x->req->res.status = 101;
     x->req->res.reason = "Switching Protocols";
@@ -776,27 +783,33 @@ static void upgrade(struct gw_exchange *x, struct gw_websocket *ws)
     h2o_http1_upgrade(x->req, NULL, 0, on_upgraded, ws);
 }
 
+void gw_websocket_open(struct gw_exchange *x, const struct gw_translate_request *request)
+{
+    struct gw_websocket *ws = create(x);
+    struct gw_failure failure;
+    if (prepare(ws, request, &x->req->pool, &failure) == 0) {
+        upgrade(x, ws);
+        return;
+    }
+    dispose(ws);
+    gw_exchange_answer_failure(x, &failure);
+}
+
 bool gw_websocket_serve(struct gw_exchange *x, const struct gw_translate_request *request)
 {
     struct gw_route_match match;
     if (!gw_websocket_is_asked_for(x->req) || request->body.len > 0 ||
         !find_route(x->worker->frontend->snapshot, request->path, &match))
         return false;
-    x->route = match.value;
-    x->cors = x->route->cors;
+    gw_exchange_take_route(x, match.value);
+    gw_hooked_begin(x);
     struct gw_request_fault fault = gw_websocket_fault(x->req, x->cors);
     if (fault.http_status != 0) {
         answer_fault(x, &fault);
         return true;
     }
-    struct gw_websocket *ws = create(x);
-    struct gw_failure failure;
-    if (prepare(ws, request, &x->req->pool, &failure) == 0) {
-        upgrade(x, ws);
-        return true;
-    }
-    gw_exchange_answer_failure(x, &failure);
-    dispose(ws);
+    x->wants_websocket = true;
+    gw_exchange_serve(x, &match);
     return true;
 }
 
