@@ -67,7 +67,7 @@ static void count_limit(const struct gw_websocket *ws, enum gw_limit limit)
 
 static void on_control(struct gw_websocket *ws, const struct gw_websocket_event *event)
 {
-    if (!gw_http2_budget_spend(&ws->controls, gw_websocket_now_ms(ws))) {
+    if (!gw_budget_spend(&ws->controls, gw_websocket_now_ms(ws))) {
         count_limit(ws, GW_LIMIT_CONTROL_FRAMES);
         fail(ws, GW_WEBSOCKET_POLICY, GW_SLICE("too many pings"));
     } else if (event->kind == GW_WEBSOCKET_PING) {
