@@ -76,6 +76,24 @@ int gw_base64_decode(struct gw_buf *out, struct gw_slice text)
     return 0;
 }
 
+int gw_base64_decode_pieces(struct gw_buf *out, struct gw_slice text)
+{
+    size_t before = out->len;
+    while (text.len > 0) {
+        const char *padding = memchr(text.base, '=', text.len);
+        size_t digits = padding != NULL ? (size_t)(padding - text.base) : text.len;
+        size_t length = padding != NULL ? (digits + 3) / 4 * 4 : digits;
+        if (digits % 4 == 0 && padding != NULL)
+            length = text.len; /* no piece ends so */
+        if (length > text.len || gw_base64_decode(out, gw_slice(text.base, length)) != 0) {
+            out->len = before;
+            return -1;
+        }
+        text = gw_slice_from(text, length);
+    }
+    return 0;
+}
+
 /* The digits of four bytes, side by side in one word; both in the order of memory. */
 static uint64_t hex_of(uint32_t bytes)
 {
@@ -180,7 +198,8 @@ void gw_grpc_message_encode(struct gw_buf *out, struct gw_slice text)
     static const char upper[] = "0123456789ABCDEF";
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.base[i];
-        if (c >= 0x20 && c <= 0x7e && c != '%')
+        bool is_outer_space = c == ' ' && (i == 0 || i + 1 == text.len);
+        if (c >= 0x20 && c <= 0x7e && c != '%' && !is_outer_space)
             gw_buf_append_byte(out, (char)c);
         else
             gw_buf_append(out, gw_slice((char[]){'%', upper[c >> 4], upper[c & 15]}, 3));

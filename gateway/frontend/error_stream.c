@@ -1,5 +1,6 @@
 #include "frontend/error_stream.h"
 
+#include "frontend/grpc.h"
 #include "frontend/http_reason.h"
 #include "transcode/transcode.h"
 
@@ -39,12 +40,19 @@ h2o_ostream_t **gw_error_stream_put(struct gw_exchange *x, struct gw_slice messa
 {
     static const struct gw_json_options plain;
     h2o_req_t *req = x->req;
-    gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot), code_of(req->res.status),
-                      message, (struct gw_slice){0}, &plain, &req->pool, &x->json);
-    req->res.reason = gw_http_reason(req->res.status);
+    struct gw_slice content_type = GW_SLICE("application/json");
+    int code = code_of(req->res.status);
+    if (gw_protocol_is_web(x->headers.protocol)) {
+        content_type = gw_grpc_web_error(x, code, message);
+        req->res.status = 200;
+    } else {
+        gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot), code, message,
+                          (struct gw_slice){0}, &plain, &req->pool, &x->json);
+    }
+    req->res.reason = req->res.status == 200 ? "OK" : gw_http_reason(req->res.status);
     req->res.content_length = x->json.len;
     req->res.headers = (h2o_headers_t){0};
-    gw_exchange_add_headers(x, GW_SLICE("application/json"));
+    gw_exchange_add_headers(x, content_type);
     gw_exchange_await_taking(x);
     struct error_stream *stream = (void *)h2o_add_ostream(req, sizeof(*stream), slot);
     stream->super.do_send = send_error;

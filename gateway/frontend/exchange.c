@@ -8,6 +8,7 @@
 #include "frontend/error_stream.h"
 #include "frontend/exchange_internal.h"
 #include "frontend/files.h"
+#include "frontend/grpc.h"
 #include "frontend/http1.h"
 #include "frontend/http_reason.h"
 #include "frontend/request_stream.h"
@@ -110,10 +111,14 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->message_error.status = GW_OK;
     x->stream = NULL;
     x->request_stream = NULL;
+    x->grpc.deadline_ms = 0;
+    x->stream_format = NULL;
     x->leave = (struct gw_task){.fn = on_leave};
     x->watching = false;
     gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
                             &x->connection->peer, x->connection->tls.client, &x->headers);
+    if (x->headers.protocol != GW_PROTOCOL_REST)
+        gw_grpc_init(x);
     return x;
 }
 
@@ -157,18 +162,24 @@ void gw_exchange_await_taking(struct gw_exchange *x)
         gw_connection_await(x->connection, GW_WAIT_TAKING);
 }
 
-static void answer(struct gw_exchange *x, int http_status)
+void gw_exchange_answer(struct gw_exchange *x, int http_status, struct gw_slice content_type,
+                        size_t content_length)
 {
     static h2o_generator_t generator;
     h2o_req_t *req = x->req;
     gw_exchange_await_taking(x);
     req->res.status = http_status;
     req->res.reason = http_status == 200 ? "OK" : gw_http_reason(http_status);
-    req->res.content_length = x->json.len;
-    gw_exchange_add_headers(x, GW_SLICE("application/json"));
+    req->res.content_length = content_length;
+    gw_exchange_add_headers(x, content_type);
     h2o_start_response(req, &generator);
     h2o_iovec_t body = h2o_iovec_init(x->json.base, x->json.len);
     h2o_send(req, &body, gw_exchange_is_head(x) ? 0 : 1, H2O_SEND_STATE_FINAL);
+}
+
+static void answer_json(struct gw_exchange *x, int http_status)
+{
+    gw_exchange_answer(x, http_status, GW_SLICE("application/json"), x->json.len);
 }
 
 void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
@@ -176,12 +187,33 @@ void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
 {
     const struct gw_snapshot *snapshot = x->worker->frontend->snapshot;
     static const struct gw_json_options plain;
+    if (x->headers.protocol != GW_PROTOCOL_REST) {
+        gw_grpc_answer_error(x, code, message, details);
+        return;
+    }
     x->json.len = 0;
     gw_status_to_json(gw_snapshot_schema(snapshot), code, message, details,
                       x->route != NULL && x->route->binding != NULL ? &x->route->binding->json
                                                                     : &plain,
                       &x->req->pool, &x->json);
-    answer(x, http_status);
+    answer_json(x, http_status);
+}
+
+static int http_status_of(const struct gw_call_result *result)
+{
+    return result->http_status ? result->http_status : gw_status_to_http(result->status);
+}
+
+int gw_exchange_code_of(const struct gw_call_result *result)
+{
+    return http_status_of(result) == 502 ? GW_INTERNAL : result->status;
+}
+
+void gw_exchange_answer_result(struct gw_exchange *x, const struct gw_call_result *result)
+{
+    gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
+    gw_exchange_answer_error(x, http_status_of(result), gw_exchange_code_of(result),
+                             result->message, result->details);
 }
 
 /* --- the call --- */
@@ -209,12 +241,12 @@ static void on_end(void *arg, const struct gw_call_result *result)
     struct gw_exchange *x = arg;
     x->call = NULL;
     gw_exchange_count_call(x, result->status, gw_clock_ns());
+    if (result->status != GW_OK) {
+        gw_exchange_answer_result(x, result);
+        return;
+    }
     gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
-    int http_status = result->http_status ? result->http_status : gw_status_to_http(result->status);
-    if (result->status != GW_OK)
-        gw_exchange_answer_error(x, http_status, http_status == 502 ? GW_INTERNAL : result->status,
-                                 result->message, result->details);
-    else if (x->message_count != 1)
+    if (x->message_count != 1)
         gw_exchange_answer_error(
             x, 502, GW_INTERNAL,
             x->message_count == 0
@@ -225,7 +257,7 @@ static void on_end(void *arg, const struct gw_call_result *result)
         gw_exchange_answer_error(x, 502, GW_INTERNAL, gw_slice_str(x->message_error.message),
                                  (struct gw_slice){0});
     else
-        answer(x, 200);
+        answer_json(x, 200);
 }
 
 const struct gw_call_callbacks gw_exchange_unary_answer = {
@@ -235,21 +267,34 @@ const struct gw_call_callbacks gw_exchange_unary_answer = {
     .on_end = on_end,
 };
 
-static void start_call(struct gw_exchange *x, struct gw_slice framed)
+/* A stream takes as long as it takes: only the route's own timeout limits it. */
+static uint64_t deadline_of(const struct gw_exchange *x, bool is_unary)
 {
-    struct gw_worker *worker = x->worker;
+    const struct gw_worker *worker = x->worker;
+    uint64_t limit_ms =
+        is_unary ? worker->frontend->config->limits.request_timeout_ms : x->route->timeout_ms;
+    uint64_t ours = limit_ms != 0 ? gw_loop_now_ms(worker->loop) + limit_ms : 0;
+    uint64_t clients = x->grpc.deadline_ms;
+    return ours == 0 || (clients != 0 && clients < ours) ? clients : ours;
+}
+
+void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callbacks *callbacks)
+{
+    const struct gw_route *route = x->route;
+    bool is_unary = !route->method->client_streaming && !route->method->server_streaming;
     struct gw_call_params params = {
-        .path = x->route->method->path,
+        .path = route->method->path,
         .metadata = x->headers.metadata,
-        .deadline_ms =
-            gw_loop_now_ms(worker->loop) + worker->frontend->config->limits.request_timeout_ms,
-        .callbacks = &gw_exchange_unary_answer,
+        .deadline_ms = deadline_of(x, is_unary),
+        .callbacks = callbacks,
         .arg = x,
     };
-    x->call = gw_upstream_call(worker->upstreams, x->route->upstream, &params, x->route->timeout_ms,
-                               &x->report);
-    gw_call_request(x->call, GW_REQUEST_ALL);
-    gw_call_send(x->call, framed, GW_SEND_END);
+    if (x->headers.protocol != GW_PROTOCOL_REST) {
+        params.passes_through = true;
+        params.content_type = x->grpc.upstream_type;
+    }
+    x->call = gw_upstream_call(x->worker->upstreams, route->upstream, &params,
+                               is_unary ? route->timeout_ms : GW_UPSTREAM_NO_TIMEOUT, &x->report);
 }
 
 /* --- the client's side while the backend works --- */
@@ -272,6 +317,7 @@ static void abandon(struct gw_exchange *x)
     x->req->http1_is_persistent = 0;
     gw_exchange_answer_error(x, 499, GW_CANCELLED, GW_SLICE("the client has left"),
                              (struct gw_slice){0});
+    x->req->res.status = 499; /* whatever the form: nobody reads it but our log */
 }
 
 static void on_leave(struct gw_task *task)
@@ -306,8 +352,9 @@ void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struc
     gw_call_cancel(x->call);
     x->call = NULL;
     gw_exchange_count_call(x, code, gw_clock_ns());
+    struct gw_call_result result = {.status = code, .message = message, .http_status = http_status};
     if (x->stream != NULL)
-        gw_stream_fail(x->stream, http_status, code, message, (struct gw_slice){0});
+        gw_stream_end(x->stream, &result);
     else
         gw_exchange_answer_error(x, http_status, code, message, (struct gw_slice){0});
 }
@@ -426,7 +473,9 @@ static void serve_unary(struct gw_exchange *x, const struct gw_route_match *matc
         return;
     }
     gw_exchange_watch_client(x);
-    start_call(x, framed);
+    gw_exchange_start_call(x, &gw_exchange_unary_answer);
+    gw_call_request(x->call, GW_REQUEST_ALL);
+    gw_call_send(x->call, framed, GW_SEND_END);
 }
 
 static void serve(struct gw_exchange *x, const struct gw_route_match *match)
@@ -439,7 +488,9 @@ static void serve(struct gw_exchange *x, const struct gw_route_match *match)
     }
     const struct gw_method *method = x->route->method;
     struct gw_translate_request request = request_of(x);
-    if (method == NULL)
+    if (x->headers.protocol != GW_PROTOCOL_REST)
+        gw_grpc_serve(x);
+    else if (method == NULL)
         gw_files_serve(x);
     else if (method->client_streaming || method->server_streaming)
         gw_streaming_serve(x, match, &request);
@@ -453,6 +504,25 @@ static void on_body(void *arg)
     serve(x, x->match);
 }
 
+/* Whether there is a route; else it is answered. */
+static bool find_route(struct gw_exchange *x, struct gw_route_match *match)
+{
+    struct gw_translate_request request = request_of(x);
+    struct gw_failure failure;
+    if (gw_cors_serve_preflight(x, request.path))
+        return false;
+    if (gw_snapshot_route(x->worker->frontend->snapshot, &request, &x->req->pool, match,
+                          &failure) == 0) {
+        x->route = match->value;
+        x->cors = x->route->cors;
+    }
+    if (x->headers.protocol != GW_PROTOCOL_REST)
+        return gw_grpc_begin(x);
+    if (x->route == NULL)
+        gw_exchange_answer_failure(x, &failure);
+    return x->route != NULL;
+}
+
 static int on_req(h2o_handler_t *self, h2o_req_t *req)
 {
     (void)self;
@@ -464,19 +534,16 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
         answer_fault(x, &fault);
         return 0;
     }
-    struct gw_translate_request request = request_of(x);
-    struct gw_route_match match;
-    struct gw_failure failure;
-    if (gw_cors_serve_preflight(x, request.path))
-        return 0;
-    if (gw_snapshot_route(x->worker->frontend->snapshot, &request, &req->pool, &match, &failure) !=
-        0) {
-        gw_exchange_answer_failure(x, &failure);
+    if (x->headers.lacks_http2) {
+        gw_exchange_answer_error(x, 415, GW_INVALID_ARGUMENT,
+                                 GW_SLICE("gRPC needs HTTP/2; over HTTP/1.1 there is gRPC-Web"),
+                                 (struct gw_slice){0});
         return 0;
     }
-    x->route = match.value;
-    x->cors = x->route->cors;
-    bool is_read_as_it_comes = !x->body->is_complete && gw_route_takes_messages(x->route);
+    struct gw_route_match match;
+    if (!find_route(x, &match))
+        return 0;
+    bool is_read_as_it_comes = !is_http1(x) && gw_route_takes_messages(x->route);
     if (is_read_as_it_comes || gw_request_body_collect(x->body, on_body, x)) {
         serve(x, &match);
     } else {

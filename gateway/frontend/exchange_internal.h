@@ -9,6 +9,7 @@
 #include "frontend/request_headers.h"
 
 struct gw_stream;
+struct gw_stream_format;
 struct gw_request_stream;
 
 /* Lives in the request's pool as a shared object, whose dispose callback is how the end of the
@@ -31,7 +32,16 @@ struct gw_exchange {
     uint32_t message_count;
     struct gw_error message_error; /* status is GW_OK: the message was translated */
     struct gw_stream *stream;      /* the answer, of a method that streams it; else NULL */
-    struct gw_request_stream *request_stream; /* the same of the request */
+    const struct gw_stream_format *stream_format; /* of such an answer in JSON */
+    struct gw_request_stream *request_stream;     /* the same of the request */
+
+    /* Where headers.protocol is not REST. */
+    struct {
+        uint64_t deadline_ms;                        /* the client's; 0: none */
+        struct gw_slice upstream_type, content_type; /* of the call; of the answer */
+        bool answers_in_text;                        /* gRPC-Web in base64 */
+        bool has_headers;                            /* initial metadata are among the answer's */
+    } grpc;
 
     struct gw_task leave; /* the client was found to have left */
     bool watching;        /* the client's socket is ours to read */
@@ -43,13 +53,23 @@ void gw_exchange_count_call(struct gw_exchange *x, int grpc_status, uint64_t now
 void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type);
 /* The answer is whole, or comes from a file: what is left is that the client takes it. */
 void gw_exchange_await_taking(struct gw_exchange *x);
-/* Answers with the one error form. Only before another answer has begun. */
+/* Answers with x->json; content_length SIZE_MAX: an answer that does not say it. */
+void gw_exchange_answer(struct gw_exchange *x, int http_status, struct gw_slice content_type,
+                        size_t content_length);
+/* Answers with the error form of the client's protocol. Only before another answer has begun. */
 void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
                               struct gw_slice message, struct gw_slice details);
 void gw_exchange_count_limit(const struct gw_exchange *x, enum gw_limit limit);
 /* What becomes of a request whose body has a fault, which is counted. */
 void gw_exchange_body_failure(struct gw_exchange *x, struct gw_failure *ret_failure);
 void gw_exchange_answer_failure(struct gw_exchange *x, const struct gw_failure *failure);
+/* Answers a call that has failed. */
+void gw_exchange_answer_result(struct gw_exchange *x, const struct gw_call_result *result);
+/* What a REST client is told as `code` then. */
+int gw_exchange_code_of(const struct gw_call_result *result);
+/* Starts the call of x->route, with the deadline that its kind has. Nothing is sent or asked for
+ * yet. The callbacks' `arg` is the exchange. */
+void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callbacks *callbacks);
 /* For a call whose answer is one message; their `arg` is the exchange. */
 extern const struct gw_call_callbacks gw_exchange_unary_answer;
 /* From here on, the client's leaving ends the exchange. */

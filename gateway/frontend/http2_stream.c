@@ -272,6 +272,11 @@ void gw_http2_stream_tell(struct gw_http2_stream *stream)
  * nghttp2 codes those that recur; the others, which are nobody's but this answer's, follow as plain
  * literals, which is cheaper for both sides than Huffman's code. */
 
+void gw_http2_set_trailers(h2o_req_t *req, const h2o_headers_t *trailers)
+{
+    stream_of(req)->response.trailers = trailers;
+}
+
 struct header_list {
     nghttp2_nv *items;
     size_t count;
@@ -387,7 +392,8 @@ static void submit_headers(struct gw_http2_stream *stream)
     size_t room = OWN_FIELDS + req->res.headers.size;
     struct header_list list = {
         room <= USUAL_FIELDS ? usual : h2o_mem_alloc_pool(&req->pool, room * sizeof(*usual)), 0};
-    bool is_all = stream->response.state == H2O_SEND_STATE_FINAL && stream->response.buf_count == 0;
+    bool is_all = stream->response.state == H2O_SEND_STATE_FINAL &&
+                  stream->response.buf_count == 0 && stream->response.trailers == NULL;
     /* After the answer's last frame the stream is gone, and with it what is to be appended. */
     stream->response.has_literals =
         !is_all && headers_bound(&req->res.headers) <= GW_H2_PAYLOAD_BYTES;
@@ -396,6 +402,15 @@ static void submit_headers(struct gw_http2_stream *stream)
     nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_data};
     nghttp2_submit_response(stream->session->nghttp2, stream->id, list.items, list.count,
                             is_all ? NULL : &provider);
+}
+
+static void submit_trailers(struct gw_http2_stream *stream)
+{
+    const h2o_headers_t *trailers = stream->response.trailers;
+    struct header_list list = {
+        h2o_mem_alloc_pool(&stream->req.pool, trailers->size * sizeof(nghttp2_nv)), 0};
+    put_all(&list, trailers, true);
+    nghttp2_submit_trailer(stream->session->nghttp2, stream->id, list.items, list.count);
 }
 
 /* --- the answer's body --- */
@@ -464,8 +479,13 @@ static ssize_t read_data(nghttp2_session *nghttp2, int32_t id, uint8_t *out, siz
     size_t left = count > 0 ? stream->response.bufs->len : 0;
     size_t n = left < length ? left : length;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (is_final && count <= 1 && n == left)
+    if (is_final && count <= 1 && n == left) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
+        if (stream->response.trailers != NULL) {
+            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+            submit_trailers(stream);
+        }
+    }
     return (ssize_t)n;
 }
 

@@ -29,6 +29,7 @@ struct gw_http2_stream {
         h2o_iovec_t inline_bufs[GW_HTTP2_INLINE_BUFS];
         h2o_send_state_t state;
         uint64_t waits_since_ms;                       /* data waits to be framed; 0: none does */
+        const h2o_headers_t *trailers;                 /* NULL: none */
         char status[3], content_length[GW_DIGITS_MAX]; /* as text, until they are framed */
         bool has_begun, has_ended, is_bodiless;
         bool is_continuing; /* 100 is submitted, and not yet sent */

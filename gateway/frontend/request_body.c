@@ -19,7 +19,7 @@ struct gw_request_body *gw_request_body_of(h2o_req_t *req)
     return body;
 }
 
-static void grant(struct gw_request_body *body, size_t n)
+void gw_request_body_grant(struct gw_request_body *body, size_t n)
 {
     if (body->ops != NULL && n > 0)
         body->ops->grant(body, n);
@@ -45,7 +45,7 @@ void gw_request_body_consume(struct gw_request_body *body, size_t n)
         let_go(body);
         body->bytes.base = NULL;
     }
-    grant(body, n);
+    gw_request_body_grant(body, n);
 }
 
 /* False: there is no room, and the body has failed. */
@@ -75,6 +75,20 @@ static bool has_ended(const struct gw_request_body *body)
     return body->is_complete || body->fault != GW_BODY_SOUND;
 }
 
+void gw_request_body_move(struct gw_request_body *body, struct gw_buf *out)
+{
+    bool is_whole_buffer = body->buffer.len > 0 && body->bytes.len == body->buffer.len;
+    if (is_whole_buffer && out->len == 0) {
+        struct gw_buf emptied = *out;
+        *out = body->buffer;
+        body->buffer = emptied;
+    } else {
+        gw_buf_append(out, body->bytes);
+        body->buffer.len = 0;
+    }
+    body->bytes = (struct gw_slice){0};
+}
+
 bool gw_request_body_collect(struct gw_request_body *body, gw_request_body_fn on_end, void *arg)
 {
     body->collects = true;
@@ -83,7 +97,7 @@ bool gw_request_body_collect(struct gw_request_body *body, gw_request_body_fn on
     if (has_ended(body))
         return true;
     gw_request_body_read(body, on_end, arg);
-    grant(body, body->bytes.len);
+    gw_request_body_grant(body, body->bytes.len);
     return false;
 }
 
@@ -131,7 +145,7 @@ void gw_request_body_receive(struct gw_request_body *body, struct gw_slice chunk
     gw_buf_append(&body->buffer, chunk);
     body->bytes = gw_buf_slice(&body->buffer);
     if (charge(body) && body->collects)
-        grant(body, chunk.len);
+        gw_request_body_grant(body, chunk.len);
 }
 
 void gw_request_body_end(struct gw_request_body *body)

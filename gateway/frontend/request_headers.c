@@ -8,11 +8,12 @@ static const enum header_kind {
     TRACE,
     REQUEST_ID,
     CONTENT_TYPE,
+    GRPC_TIMEOUT,
     FORWARDED_FOR,
     FORWARDED_HOST,
     FORWARDED_PROTO,
     OURS, /* never the client's */
-} kinds_of_header[] = {FORWARD,       TRACE,          REQUEST_ID,      CONTENT_TYPE,
+} kinds_of_header[] = {FORWARD,       TRACE,          REQUEST_ID,      CONTENT_TYPE, GRPC_TIMEOUT,
                        FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, OURS};
 
 static const struct {
@@ -21,6 +22,7 @@ static const struct {
 } fixed_headers[] = {
     {"authorization", FORWARD},
     {"content-type", CONTENT_TYPE},
+    {"grpc-timeout", GRPC_TIMEOUT},
     {"x-request-id", REQUEST_ID},
     {"x-forwarded-for", FORWARDED_FOR},
     {"x-forwarded-host", FORWARDED_HOST},
@@ -86,12 +88,37 @@ static bool is_clients_own(const struct gw_strmap *kinds, struct gw_slice name)
     return kind == NULL || *kind == FORWARD;
 }
 
+static void read_protocol(const h2o_req_t *req, struct gw_request_headers *headers)
+{
+    ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_CONTENT_TYPE, -1);
+    headers->content_type = headers->codec = (struct gw_slice){0};
+    if (at >= 0)
+        headers->content_type =
+            gw_slice(req->headers.entries[at].value.base, req->headers.entries[at].value.len);
+    headers->protocol = gw_protocol_of(headers->content_type, &headers->codec);
+    headers->lacks_http2 = headers->protocol == GW_PROTOCOL_GRPC && req->version < 0x200;
+    if (headers->lacks_http2)
+        headers->protocol = GW_PROTOCOL_REST;
+}
+
+/* Whether a header that means nothing to us goes on, and by which name. */
+static bool goes_on(enum gw_protocol protocol, const struct gw_strmap *kinds, struct gw_slice *name,
+                    struct gw_slice value)
+{
+    static const struct gw_slice prefix = {"grpc-metadata-", 14};
+    if (protocol != GW_PROTOCOL_REST)
+        return gw_metadata_is_end_to_end(*name, value);
+    if (!gw_slice_starts_with(*name, prefix))
+        return false;
+    *name = gw_slice_from(*name, prefix.len);
+    return is_clients_own(kinds, *name) && gw_metadata_is_allowed(*name, value);
+}
+
 void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
                              const struct gw_config *config, const struct gw_peer *peer,
                              const struct gw_tls_client *tls_client,
                              struct gw_request_headers *headers)
 {
-    static const struct gw_slice prefix = {"grpc-metadata-", 14};
     gw_pool *pool = &req->pool;
     struct gw_metadatum *items =
         h2o_mem_alloc_pool(pool, (req->headers.size + OWN_METADATA_MAX) * sizeof(*items));
@@ -102,18 +129,16 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
     struct gw_slice host = gw_slice(req->input.authority.base, req->input.authority.len);
     struct gw_slice proto = gw_slice(req->input.scheme->name.base, req->input.scheme->name.len);
 
-    headers->content_type = headers->request_id = (struct gw_slice){0};
+    read_protocol(req, headers);
+    headers->request_id = headers->timeout = (struct gw_slice){0};
     for (size_t i = 0; i < req->headers.size; i++) {
         const h2o_header_t *h = &req->headers.entries[i];
         struct gw_slice name = gw_slice(h->name->base, h->name->len);
         struct gw_slice value = gw_slice(h->value.base, h->value.len);
         const enum header_kind *kind = gw_strmap_get(kinds, name);
         if (kind == NULL) {
-            if (gw_slice_starts_with(name, prefix)) {
-                name = gw_slice_from(name, prefix.len);
-                if (is_clients_own(kinds, name) && gw_metadata_is_allowed(name, value))
-                    items[count++] = (struct gw_metadatum){name, value, GW_INDEX_NEVER};
-            }
+            if (goes_on(headers->protocol, kinds, &name, value))
+                items[count++] = (struct gw_metadatum){name, value, GW_INDEX_NEVER};
             continue;
         }
         switch (*kind) {
@@ -122,6 +147,8 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
                 items[count++] = (struct gw_metadatum){name, value, GW_INDEX_NEVER};
             break;
         case TRACE:
+            if (config->tracing.propagate == 0 && goes_on(headers->protocol, kinds, &name, value))
+                items[count++] = (struct gw_metadatum){name, value, GW_INDEX_NEVER};
             gw_trace_headers_take(&trace_headers, pool, name, value);
             break;
         case REQUEST_ID:
@@ -129,7 +156,9 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
                 headers->request_id = value;
             break;
         case CONTENT_TYPE:
-            headers->content_type = value;
+            break;
+        case GRPC_TIMEOUT:
+            headers->timeout = value;
             break;
         case FORWARDED_FOR:
             if (keeps_for && gw_metadata_is_allowed(name, value))

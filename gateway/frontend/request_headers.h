@@ -8,6 +8,7 @@
 #include "base/strmap.h"
 #include "config/config.h"
 #include "frontend/peer.h"
+#include "frontend/protocol.h"
 #include "grpc/metadata.h"
 #include "tls/client.h"
 #include "trace/trace.h"
@@ -17,7 +18,11 @@
 void gw_header_kinds_init(struct gw_strmap *kinds, const struct gw_config *config);
 
 struct gw_request_headers {
+    enum gw_protocol protocol;
+    bool lacks_http2; /* it would be gRPC, but came over HTTP/1.1: `protocol` is REST then */
     struct gw_slice content_type;
+    struct gw_slice codec;          /* of gRPC: "+proto", or empty */
+    struct gw_slice timeout;        /* grpc-timeout; empty: none */
     struct gw_slice request_id;     /* the client's, or a new one */
     struct gw_slice client_address; /* see gw_peer_client */
     struct gw_trace trace;          /* empty where tracing is off */

@@ -1,11 +1,25 @@
 #include "frontend/request_stream.h"
 
+#include "frontend/grpc_request.h"
 #include "frontend/stream.h"
+
+enum next { NEXT_MESSAGE, NEXT_LAST_MESSAGE, NEXT_END, NEXT_NOT_YET, NEXT_REFUSED };
+
+/* Between messages a stream keeps a buffer of this size. */
+#define KEPT_MAX ((size_t)16 << 10)
 
 struct gw_request_stream {
     struct gw_exchange *exchange;
-    struct gw_message_source source;
-    struct gw_json_split split;
+    /* Finds what is to be sent next, one message or several. */
+    enum next (*take_next)(struct gw_request_stream *s, struct gw_slice *ret_framed);
+    struct {
+        struct gw_message_source source;
+        struct gw_json_split split;
+    } json;
+    struct {
+        size_t sent;      /* of `message`, by the call */
+        size_t ungranted; /* the last bytes of `message`, for which the client gets window yet */
+    } framed;
     struct gw_buf message; /* framed; the call has it until on_sent */
     bool is_sending;
     bool has_ended;       /* our side of the call is closed */
@@ -17,15 +31,15 @@ static void refuse(const struct gw_request_stream *s, const struct gw_failure *f
     gw_exchange_give_up(s->exchange, failure->http_status, failure->code, failure->message);
 }
 
-enum next { NEXT_MESSAGE, NEXT_END, NEXT_NOT_YET, NEXT_REFUSED };
+/* --- JSON --- */
 
 static enum next translate(struct gw_request_stream *s, struct gw_slice text)
 {
     struct gw_failure failure;
     gw_pool scratch; /* of one message: the request's would grow with each */
     h2o_mem_init_pool(&scratch);
-    int rc =
-        gw_route_translate_message(&s->source, &s->split, text, &scratch, &s->message, &failure);
+    int rc = gw_route_translate_message(&s->json.source, &s->json.split, text, &scratch,
+                                        &s->message, &failure);
     if (rc != 0)
         refuse(s, &failure);
     h2o_mem_clear_pool(&scratch);
@@ -33,37 +47,83 @@ static enum next translate(struct gw_request_stream *s, struct gw_slice text)
 }
 
 /* Cuts the next message out of the body and translates it. */
-static enum next take_next(struct gw_request_stream *s)
+static enum next take_json(struct gw_request_stream *s, struct gw_slice *ret_framed)
 {
     struct gw_request_body *body = s->exchange->body;
     struct gw_slice text, left = body->bytes;
     struct gw_error error;
-    int rc = gw_json_split_next(&s->split, &left, &text, &error);
+    int rc = gw_json_split_next(&s->json.split, &left, &text, &error);
     size_t taken = body->bytes.len - left.len;
     if (rc == GW_JSON_SPLIT_MORE && body->is_complete)
-        rc = gw_json_split_end(&s->split, &text, &error);
+        rc = gw_json_split_end(&s->json.split, &text, &error);
     else if (rc == GW_JSON_SPLIT_MORE)
         gw_request_body_consume(body, taken);
     if (rc == GW_JSON_SPLIT_MORE)
         return body->is_complete ? NEXT_END : NEXT_NOT_YET;
     if (rc < 0) {
         struct gw_failure failure;
-        gw_route_split_failure(&s->source, &error, &s->exchange->req->pool, &failure);
+        gw_route_split_failure(&s->json.source, &error, &s->exchange->req->pool, &failure);
         refuse(s, &failure);
         return NEXT_REFUSED;
     }
     enum next next = translate(s, text);
     if (next == NEXT_MESSAGE)
         gw_request_body_consume(body, taken);
+    *ret_framed = gw_buf_slice(&s->message);
     return next;
 }
 
-static enum next take_next_that_fits(struct gw_request_stream *s)
+/* --- messages as they are ---
+ *
+ * All that has come is sent at once as far as it is whole. The client gets window for a message
+ * when it was sent, but at once for one that is being waited for: it may be larger than the window.
+ */
+
+static void grant_all_but(struct gw_request_stream *s, size_t n)
 {
-    enum next next = take_next(s);
+    if (s->framed.ungranted <= n)
+        return;
+    gw_request_body_grant(s->exchange->body, s->framed.ungranted - n);
+    s->framed.ungranted = n;
+}
+
+static void drop_sent(struct gw_request_stream *s)
+{
+    gw_buf_consume(&s->message, s->framed.sent);
+    s->framed.sent = 0;
+    if (s->message.len == 0 && s->message.capacity > KEPT_MAX)
+        gw_buf_dispose(&s->message);
+    grant_all_but(s, s->message.len);
+}
+
+static enum next take_framed(struct gw_request_stream *s, struct gw_slice *ret_framed)
+{
+    struct gw_request_body *body = s->exchange->body;
+    struct gw_failure failure;
+    drop_sent(s);
+    s->framed.ungranted += body->bytes.len;
+    gw_request_body_move(body, &s->message);
+    *ret_framed = gw_buf_slice(&s->message);
+    if (gw_grpc_request_measure(s->exchange, *ret_framed, &ret_framed->len, &failure) != 0) {
+        refuse(s, &failure);
+        return NEXT_REFUSED;
+    }
+    bool is_rest = ret_framed->len == s->message.len && body->is_complete;
+    s->framed.sent = ret_framed->len;
+    if (ret_framed->len > 0)
+        return is_rest ? NEXT_LAST_MESSAGE : NEXT_MESSAGE;
+    grant_all_but(s, 0);
+    return is_rest ? NEXT_END : NEXT_NOT_YET;
+}
+
+/* --- either --- */
+
+static enum next take_next(struct gw_request_stream *s, struct gw_slice *ret_framed)
+{
     struct gw_exchange *x = s->exchange;
+    enum next next = s->take_next(s, ret_framed);
     if (next == NEXT_REFUSED ||
-        gw_request_body_keep(x->body, s->split.kept.capacity + s->message.capacity))
+        gw_request_body_keep(x->body, s->json.split.kept.capacity + s->message.capacity))
         return next;
     struct gw_failure failure;
     gw_exchange_body_failure(x, &failure);
@@ -73,10 +133,15 @@ static enum next take_next_that_fits(struct gw_request_stream *s)
 
 static void send_next(struct gw_request_stream *s)
 {
-    switch (take_next_that_fits(s)) {
+    struct gw_slice framed;
+    switch (take_next(s, &framed)) {
     case NEXT_MESSAGE:
         s->is_sending = true;
-        gw_call_send(s->exchange->call, gw_buf_slice(&s->message), GW_SEND_MORE);
+        gw_call_send(s->exchange->call, framed, GW_SEND_MORE);
+        break;
+    case NEXT_LAST_MESSAGE:
+        s->has_ended = true;
+        gw_call_send(s->exchange->call, framed, GW_SEND_END);
         break;
     case NEXT_END:
         s->has_ended = true;
@@ -113,21 +178,36 @@ static void moved(struct gw_request_stream *s)
                            worker->frontend->config->limits.stream_idle_timeout_ms);
 }
 
-void gw_request_stream_begin(struct gw_exchange *x, const struct gw_message_source *source)
+static struct gw_request_stream *create(struct gw_exchange *x)
 {
     struct gw_request_stream *s = h2o_mem_alloc_pool(&x->req->pool, sizeof(*s));
-    *s = (struct gw_request_stream){
-        .exchange = x,
-        .source = *source,
-        .message = GW_BUF_HEAP,
-        .idle.fn = on_idle,
-    };
-    gw_json_split_init(&s->split, source->form,
-                       x->worker->frontend->config->limits.request_body_bytes);
+    *s = (struct gw_request_stream){.exchange = x, .message = GW_BUF_HEAP, .idle.fn = on_idle};
     x->request_stream = s;
+    return s;
+}
+
+static void begin(struct gw_request_stream *s)
+{
     moved(s);
-    gw_request_body_read(x->body, on_body, s);
+    gw_request_body_read(s->exchange->body, on_body, s);
     send_next(s);
+}
+
+void gw_request_stream_begin(struct gw_exchange *x, const struct gw_message_source *source)
+{
+    struct gw_request_stream *s = create(x);
+    s->take_next = take_json;
+    s->json.source = *source;
+    gw_json_split_init(&s->json.split, source->form,
+                       x->worker->frontend->config->limits.request_body_bytes);
+    begin(s);
+}
+
+void gw_request_stream_begin_framed(struct gw_exchange *x)
+{
+    struct gw_request_stream *s = create(x);
+    s->take_next = take_framed;
+    begin(s);
 }
 
 void gw_request_stream_on_sent(void *arg)
@@ -147,7 +227,7 @@ void gw_request_stream_dispose(struct gw_request_stream *s)
         return;
     gw_request_body_read(s->exchange->body, NULL, NULL);
     gw_timer_stop(s->exchange->worker->loop, &s->idle);
-    gw_json_split_dispose(&s->split);
+    gw_json_split_dispose(&s->json.split);
     gw_buf_dispose(&s->message);
     gw_request_body_keep(s->exchange->body, 0);
 }

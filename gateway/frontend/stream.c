@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "frontend/request_stream.h"
-#include "transcode/transcode.h"
 
 /* No further message is asked for while so much waits for the client. */
 #define WAITING_MAX (32 * 1024)
@@ -20,7 +19,7 @@
 struct gw_stream {
     h2o_generator_t super;
     struct gw_exchange *exchange;
-    const struct gw_stream_format *format;
+    const struct gw_stream_form *form;
     uint64_t message_count;
     bool started;          /* status and headers are out, and so no plain error is possible */
     bool asked;            /* for a message that is not in */
@@ -74,10 +73,7 @@ static void start(struct gw_stream *s)
     req->res.content_length = SIZE_MAX;
     if (req->version < 0x101)
         req->http1_is_persistent = 0; /* there the end of the connection is the end of the answer */
-    gw_exchange_add_headers(x, s->format->media_type);
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL,
-                   H2O_STRLIT("no-cache"));
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_VARY, NULL, H2O_STRLIT("accept"));
+    s->form->begin(x);
     setsockopt(socket_of(s), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){UNSENT_MAX}, sizeof(int));
     h2o_start_response(req, &s->super);
 }
@@ -154,30 +150,18 @@ static void on_proceed(h2o_generator_t *super, h2o_req_t *req)
     write_on(s);
 }
 
-/* Nothing is asked for or sent behind what is in the buffers. */
-static void end(struct gw_stream *s)
-{
-    s->ended = true;
-    write_on(s);
-}
-
-void gw_stream_fail(struct gw_stream *s, int http_status, int code, struct gw_slice message,
-                    struct gw_slice details)
+void gw_stream_end(struct gw_stream *s, const struct gw_call_result *result)
 {
     struct gw_exchange *x = s->exchange;
-    if (!s->started && s->message_count == 0) {
+    if (result->status != GW_OK && !s->started && s->message_count == 0) {
         gw_timer_stop(x->worker->loop, &s->timer);
         s->finished = true;
-        gw_exchange_answer_error(x, http_status, code, message, details);
+        s->form->answer_failure(x, result);
         return;
     }
-    const struct gw_stream_format *f = s->format;
-    gw_buf_append(&s->waiting, s->message_count == 0 ? f->before_first_error : f->before_error);
-    gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot), code, message, details,
-                      &x->route->binding->json, &x->req->pool, &s->waiting);
-    gw_buf_append(&s->waiting, f->after_error);
-    s->breaks = f->breaks_off;
-    end(s);
+    s->breaks = s->form->append_end(x, result, s->message_count, &s->waiting);
+    s->ended = true;
+    write_on(s);
 }
 
 /* --- from the backend --- */
@@ -186,22 +170,16 @@ static void on_headers(void *arg, const struct gw_metadata *headers)
 {
     struct gw_exchange *x = arg;
     if (!x->stream->started)
-        gw_response_headers_add(x->req, GW_SLICE("grpc-metadata-"), headers);
+        x->stream->form->take_headers(x, headers);
 }
 
 static int append_message(struct gw_stream *s, struct gw_slice message, struct gw_error *error)
 {
     size_t before = s->waiting.len;
-    gw_pool pool; /* of one message: the request's would grow as long as the stream goes on */
-    h2o_mem_init_pool(&pool);
-    gw_buf_append(&s->waiting, s->message_count == 0 ? s->format->before_first : s->format->before);
     int failed =
-        gw_transcode_response(s->exchange->route->binding, message, &pool, &s->waiting, error);
-    h2o_mem_clear_pool(&pool);
+        s->form->append_message(s->exchange, message, s->message_count, &s->waiting, error);
     if (failed != 0)
         s->waiting.len = before;
-    else
-        gw_buf_append(&s->waiting, s->format->after);
     return failed;
 }
 
@@ -212,7 +190,8 @@ static void end_with_headers(struct gw_stream *s)
     x->call = NULL;
     gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
     s->waiting.len = 0;
-    end(s);
+    s->ended = true;
+    write_on(s);
 }
 
 static void on_message(void *arg, struct gw_slice message)
@@ -237,20 +216,9 @@ static void on_message(void *arg, struct gw_slice message)
 static void on_end(void *arg, const struct gw_call_result *result)
 {
     struct gw_exchange *x = arg;
-    struct gw_stream *s = x->stream;
     x->call = NULL;
     gw_exchange_count_call(x, result->status, gw_clock_ns());
-    if (!s->started)
-        gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
-    if (result->status != GW_OK) {
-        int http_status =
-            result->http_status ? result->http_status : gw_status_to_http(result->status);
-        gw_stream_fail(s, http_status, http_status == 502 ? GW_INTERNAL : result->status,
-                       result->message, result->details);
-        return;
-    }
-    gw_buf_append(&s->waiting, s->message_count == 0 ? s->format->end_of_none : s->format->end);
-    end(s);
+    gw_stream_end(x->stream, result);
 }
 
 const struct gw_call_callbacks gw_stream_callbacks = {
@@ -287,6 +255,12 @@ static void end_idle(struct gw_stream *s)
 /* Looks again after a part of the limit: a reader that has stopped is found soon behind it. */
 #define LOOKS 4
 
+static struct gw_slice heartbeat_of(const struct gw_stream *s)
+{
+    return s->form->heartbeat != NULL && !is_head(s) ? s->form->heartbeat(s->exchange)
+                                                     : (struct gw_slice){0};
+}
+
 static void on_timer(struct gw_timer *timer)
 {
     struct gw_stream *s = H2O_STRUCT_FROM_MEMBER(struct gw_stream, timer, timer);
@@ -300,26 +274,26 @@ static void on_timer(struct gw_timer *timer)
         return;
     }
     uint64_t next_ms = min(s->moved_ms + limit_ms, now + limit_ms / LOOKS + 1);
-    bool has_heartbeat = s->format->heartbeat.len > 0 && !is_head(s);
-    if (has_heartbeat && !s->writing && now >= s->wrote_ms + config->streaming.heartbeat_ms) {
+    struct gw_slice heartbeat = heartbeat_of(s);
+    if (heartbeat.len > 0 && !s->writing && now >= s->wrote_ms + config->streaming.heartbeat_ms) {
         s->beating = true;
-        gw_buf_append(&s->waiting, s->format->heartbeat);
+        gw_buf_append(&s->waiting, heartbeat);
         write_on(s);
     }
-    if (has_heartbeat)
+    if (heartbeat.len > 0)
         next_ms = min(next_ms, (s->writing ? now : s->wrote_ms) + config->streaming.heartbeat_ms);
     gw_timer_start(s->exchange->worker->loop, timer, next_ms);
 }
 
 /* --- life --- */
 
-void gw_stream_create(struct gw_exchange *x, const struct gw_stream_format *format)
+void gw_stream_create(struct gw_exchange *x, const struct gw_stream_form *form)
 {
     struct gw_stream *s = h2o_mem_alloc_pool(&x->req->pool, sizeof(*s));
     *s = (struct gw_stream){
         .super.proceed = on_proceed,
         .exchange = x,
-        .format = format,
+        .form = form,
         .flush.fn = on_flush,
         .timer.fn = on_timer,
     };

@@ -1,49 +1,16 @@
 #include "frontend/streaming.h"
 
+#include "frontend/json_stream.h"
 #include "frontend/request_stream.h"
 #include "frontend/stream.h"
 
-/* A stream takes as long as it takes: only the route's own timeout limits it. */
 static void start_stream(struct gw_exchange *x)
 {
-    struct gw_worker *worker = x->worker;
-    struct gw_call_params params = {
-        .path = x->route->method->path,
-        .metadata = x->headers.metadata,
-        .callbacks = x->stream != NULL ? &gw_stream_callbacks : &gw_exchange_unary_answer,
-        .arg = x,
-    };
-    if (x->route->timeout_ms != 0)
-        params.deadline_ms = gw_loop_now_ms(worker->loop) + x->route->timeout_ms;
-    x->call = gw_upstream_call(worker->upstreams, x->route->upstream, &params,
-                               GW_UPSTREAM_NO_TIMEOUT, &x->report);
+    gw_exchange_start_call(x, x->stream != NULL ? &gw_stream_callbacks : &gw_exchange_unary_answer);
     if (x->stream != NULL)
         gw_stream_begin(x->stream);
     else
         gw_call_request(x->call, GW_REQUEST_ALL);
-}
-
-#define ACCEPT_HEADERS_MAX 16
-
-/* -1: answered, because the client accepts none of the forms. */
-static int choose_stream_format(struct gw_exchange *x)
-{
-    const h2o_headers_t *headers = &x->req->headers;
-    struct gw_slice values[ACCEPT_HEADERS_MAX];
-    size_t count = 0;
-    for (ssize_t i = -1;
-         count < ACCEPT_HEADERS_MAX && (i = h2o_find_header(headers, H2O_TOKEN_ACCEPT, i)) >= 0;)
-        values[count++] = gw_slice(headers->entries[i].value.base, headers->entries[i].value.len);
-    const struct gw_stream_format *format = gw_stream_format_choose(values, count);
-    if (format == NULL) {
-        gw_exchange_answer_error(x, 406, GW_INVALID_ARGUMENT,
-                                 GW_SLICE("accept: expected application/x-ndjson, "
-                                          "text/event-stream or application/json"),
-                                 (struct gw_slice){0});
-        return -1;
-    }
-    gw_stream_create(x, format);
-    return 0;
 }
 
 void gw_streaming_serve(struct gw_exchange *x, const struct gw_route_match *match,
@@ -59,7 +26,7 @@ void gw_streaming_serve(struct gw_exchange *x, const struct gw_route_match *matc
         gw_exchange_answer_failure(x, &failure);
         return;
     }
-    if (x->route->method->server_streaming && choose_stream_format(x) != 0)
+    if (x->route->method->server_streaming && gw_json_stream_create(x) != 0)
         return;
     gw_exchange_watch_client(x);
     start_stream(x);

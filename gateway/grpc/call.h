@@ -15,6 +15,7 @@
 #ifndef GW_GRPC_CALL_H
 #define GW_GRPC_CALL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -42,7 +43,8 @@ struct gw_call_callbacks {
     /* Initial metadata, once, before the first message; not for a trailers-only answer.
      * Optional. */
     void (*on_headers)(void *arg, const struct gw_metadata *headers);
-    /* One whole message, without its 5-byte prefix; valid during the call. Required. */
+    /* One whole message, without its 5-byte prefix (but see passes_through); valid during the call.
+     * Required. */
     void (*on_message)(void *arg, struct gw_slice message);
     /* The message last sent has been taken over; another may be sent. An empty one that only closes
      * our side is not reported. Optional for unary requests. */
@@ -60,6 +62,10 @@ struct gw_call_params {
     struct gw_metadata metadata;
     uint64_t deadline_ms;       /* on gw_clock_ms's clock; 0: none. Sent as grpc-timeout */
     uint64_t max_message_bytes; /* of one answer message; 0: 4 MiB */
+    /* For who hands the answer on as it is: messages come with their prefix, and may be compressed;
+     * the initial metadata have content-type, grpc-encoding and grpc-accept-encoding too. */
+    bool passes_through;
+    struct gw_slice content_type; /* "application/grpc" where empty; borrowed as those above */
     const struct gw_call_callbacks *callbacks;
     void *arg;
 };
@@ -67,8 +73,8 @@ struct gw_call_params {
 enum gw_send_flags { GW_SEND_MORE = 0, GW_SEND_END = 1 };
 
 /* A message, borrowed until on_sent, on_end or cancel, framed: 5 bytes of gRPC prefix, then the
- * body (gw_grpc_prefix_write). One at a time: the next after on_sent. GW_SEND_END with it, or later
- * with an empty slice, closes our side. */
+ * body (gw_grpc_prefix_write); or several, one behind the other. The next after on_sent.
+ * GW_SEND_END with it, or later with an empty slice, closes our side. */
 void gw_call_send(struct gw_call *call, struct gw_slice framed, enum gw_send_flags flags);
 /* Asks for `count` more messages. GW_REQUEST_ALL: never hold back. */
 #define GW_REQUEST_ALL UINT32_MAX

@@ -212,9 +212,11 @@ static void on_written(h2o_socket_t *socket, const char *error)
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
-    (void)session, (void)frame;
     struct gw_grpc_client *client = arg;
+    const struct gw_client_call *call =
+        nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     gw_header_block_begin(&client->block);
+    client->block.keeps_form = call != NULL && call->params.passes_through;
     client->block_is_over_limit = false;
     return 0;
 }
@@ -346,6 +348,8 @@ static void create_session(struct gw_grpc_client *client)
     nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_max_outbound_ack(option, 100);
+    /* gRPC's own libraries send messages with space around them. */
+    nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
     nghttp2_mem memory = gw_h2_memory(client->loop);
     if (nghttp2_session_client_new3(&client->session, callbacks, client, option, &memory) != 0)
         h2o_fatal("no memory");

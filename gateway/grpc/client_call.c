@@ -185,7 +185,7 @@ static size_t fill_own_fields(const struct gw_call_params *params, nghttp2_nv nv
     nv[n++] = field(GW_SLICE(":path"), params->path, BORROWED);
     nv[n++] = field(GW_SLICE(":authority"), params->authority, BORROWED);
     nv[n++] = field(GW_SLICE("te"), GW_SLICE("trailers"), BORROWED);
-    nv[n++] = field(GW_SLICE("content-type"), GW_SLICE("application/grpc"), BORROWED);
+    nv[n++] = field(GW_SLICE("content-type"), params->content_type, BORROWED);
     nv[n++] = field(GW_SLICE("user-agent"), GW_SLICE("sluice/" GW_VERSION), BORROWED);
     return n;
 }
@@ -203,7 +203,8 @@ static bool is_literal(const struct gw_metadatum *m)
 /* Of all fields, however they are coded. */
 static size_t headers_bound(const struct gw_call_params *params)
 {
-    size_t bytes = FIXED_BYTES + params->scheme.len + params->path.len + params->authority.len;
+    size_t bytes = FIXED_BYTES + params->scheme.len + params->path.len + params->authority.len +
+                   params->content_type.len;
     for (size_t i = 0; i < params->metadata.count; i++)
         bytes +=
             gw_hpack_literal_bound(params->metadata.items[i].name, params->metadata.items[i].value);
@@ -345,6 +346,9 @@ static void deliver(struct gw_client_call *call)
             break;
         if (call->requested != GW_REQUEST_ALL)
             call->requested--;
+        if (call->params.passes_through)
+            message =
+                gw_slice(message.base - GW_GRPC_PREFIX_BYTES, message.len + GW_GRPC_PREFIX_BYTES);
         call->params.callbacks->on_message(call->params.arg, message);
     }
     call->calling = false;
@@ -540,8 +544,11 @@ struct gw_client_call *gw_client_call_create(struct gw_grpc_client *client,
     };
     if (call->params.scheme.len == 0)
         call->params.scheme = GW_SLICE("http");
+    if (call->params.content_type.len == 0)
+        call->params.content_type = GW_SLICE("application/grpc");
     gw_frame_reader_init(&call->reader, params->max_message_bytes ? params->max_message_bytes
                                                                   : DEFAULT_MAX_MESSAGE);
+    call->reader.takes_compressed = params->passes_through;
     if (params->deadline_ms != 0)
         gw_timer_start(client->loop, &call->deadline, params->deadline_ms);
     return call;

@@ -27,6 +27,36 @@ void gw_frame_reader_feed(struct gw_frame_reader *reader, struct gw_slice chunk)
     reader->chunk = chunk;
 }
 
+int gw_frame_measure(struct gw_slice bytes, uint64_t max_message_bytes, bool takes_compressed,
+                     size_t *ret_size)
+{
+    if (bytes.len < GW_GRPC_PREFIX_BYTES)
+        return GW_FRAME_MORE;
+    const unsigned char *p = (const unsigned char *)bytes.base;
+    if (p[0] > 1)
+        return GW_FRAME_MALFORMED;
+    uint32_t length =
+        (uint32_t)p[1] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 8 | (uint32_t)p[4];
+    if (length > max_message_bytes)
+        return GW_FRAME_TOO_LARGE;
+    if (p[0] == 1 && !takes_compressed)
+        return GW_FRAME_COMPRESSED;
+    *ret_size = GW_GRPC_PREFIX_BYTES + (size_t)length;
+    return GW_FRAME_MESSAGE;
+}
+
+int gw_frame_measure_whole(struct gw_slice bytes, uint64_t max_message_bytes, size_t *ret_size)
+{
+    size_t at = 0, size;
+    int rc;
+    while ((rc = gw_frame_measure(gw_slice_from(bytes, at), max_message_bytes, true, &size)) ==
+               GW_FRAME_MESSAGE &&
+           size <= bytes.len - at)
+        at += size;
+    *ret_size = at;
+    return at == 0 && rc < 0 ? rc : 0;
+}
+
 static size_t kept_length(const struct gw_frame_reader *reader)
 {
     return reader->kept.len - reader->kept_from;
@@ -38,21 +68,13 @@ static int measure(const struct gw_frame_reader *reader, size_t *ret_size)
     size_t held = gw_frame_reader_held(reader), kept = kept_length(reader);
     if (held < GW_GRPC_PREFIX_BYTES)
         return GW_FRAME_MORE;
-    unsigned char p[GW_GRPC_PREFIX_BYTES];
+    char p[GW_GRPC_PREFIX_BYTES];
     size_t n = kept < sizeof(p) ? kept : sizeof(p);
     h2o_memcpy(p, reader->kept.base + reader->kept_from, n);
     h2o_memcpy(p + n, reader->chunk.base, sizeof(p) - n);
-
-    if (p[0] > 1)
-        return GW_FRAME_MALFORMED;
-    uint32_t length =
-        (uint32_t)p[1] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 8 | (uint32_t)p[4];
-    if (length > reader->max_message_bytes)
-        return GW_FRAME_TOO_LARGE;
-    if (p[0] == 1)
-        return GW_FRAME_COMPRESSED;
-    *ret_size = GW_GRPC_PREFIX_BYTES + (size_t)length;
-    return held < *ret_size ? GW_FRAME_MORE : GW_FRAME_MESSAGE;
+    int rc = gw_frame_measure(gw_slice(p, sizeof(p)), reader->max_message_bytes,
+                              reader->takes_compressed, ret_size);
+    return rc == GW_FRAME_MESSAGE && held < *ret_size ? GW_FRAME_MORE : rc;
 }
 
 int gw_frame_reader_peek(const struct gw_frame_reader *reader)

@@ -14,7 +14,7 @@ void gw_header_block_clear(struct gw_header_block *block)
     block->metadata = (struct gw_metadata_store){.pool = &block->pool};
     block->count = block->bytes = 0;
     block->http_status = 0;
-    block->is_grpc = false;
+    block->is_grpc = block->keeps_form = false;
     block->grpc_status = -1;
     block->message = block->details = gw_slice(NULL, 0);
 }
@@ -58,7 +58,7 @@ static void read_details(struct gw_header_block *block, struct gw_slice value)
         block->details = gw_buf_slice(&bytes);
 }
 
-/* Fields that belong to the protocol. Returns false for all others. */
+/* Fields that belong to the protocol. Returns false for all others, which are metadata. */
 static bool read_own(struct gw_header_block *block, struct gw_slice name, struct gw_slice value)
 {
     switch (name.len) {
@@ -73,17 +73,18 @@ static bool read_own(struct gw_header_block *block, struct gw_slice name, struct
         read_grpc_status(block, value);
         return true;
     case 12:
-        if (gw_slice_eq(name, GW_SLICE("content-type")))
+        if (gw_slice_eq(name, GW_SLICE("content-type"))) {
             block->is_grpc = gw_slice_starts_with(value, GW_SLICE("application/grpc"));
-        else if (gw_slice_eq(name, GW_SLICE("grpc-message")))
-            read_message(block, value);
-        else
+            return !block->keeps_form;
+        }
+        if (!gw_slice_eq(name, GW_SLICE("grpc-message")))
             return false;
+        read_message(block, value);
         return true;
     case 13:
-        return gw_slice_eq(name, GW_SLICE("grpc-encoding"));
+        return !block->keeps_form && gw_slice_eq(name, GW_SLICE("grpc-encoding"));
     case 20:
-        return gw_slice_eq(name, GW_SLICE("grpc-accept-encoding"));
+        return !block->keeps_form && gw_slice_eq(name, GW_SLICE("grpc-accept-encoding"));
     case 23:
         if (!gw_slice_eq(name, GW_SLICE("grpc-status-details-bin")))
             return false;

@@ -14,7 +14,9 @@
 /* Embedded by value; worker-local. Everything in it is valid until begin, clear or dispose. */
 struct gw_header_block {
     gw_pool pool;
-    struct gw_metadata_store metadata; /* without the fields below, and without grpc-encoding */
+    /* Without the fields below, and without grpc-encoding and grpc-accept-encoding. */
+    struct gw_metadata_store metadata;
+    bool keeps_form; /* metadata have content-type and those two after all; set after begin */
     size_t count, bytes;
     int http_status; /* 0: no :status, as in trailers */
     bool is_grpc;    /* content-type begins with application/grpc */

@@ -63,19 +63,29 @@ static const struct gw_slice reserved_names[] = {
     {"transfer-encoding", 17},
 };
 
-static bool name_is_allowed(struct gw_slice name)
+static bool is_one_of(struct gw_slice name, const struct gw_slice *names, size_t count)
 {
-    if (name.len == 0 || gw_slice_starts_with(name, GW_SLICE("grpc-")))
+    for (size_t i = 0; i < count; i++) {
+        if (gw_slice_eq(name, names[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool name_is_free(struct gw_slice name)
+{
+    if (name.len == 0)
         return false;
     for (size_t i = 0; i < name.len; i++) {
         if (!name_bytes[(unsigned char)name.base[i]])
             return false;
     }
-    for (size_t i = 0; i < sizeof(reserved_names) / sizeof(*reserved_names); i++) {
-        if (gw_slice_eq(name, reserved_names[i]))
-            return false;
-    }
-    return true;
+    return !is_one_of(name, reserved_names, sizeof(reserved_names) / sizeof(*reserved_names));
+}
+
+static bool is_grpcs_own(struct gw_slice name)
+{
+    return gw_slice_starts_with(name, GW_SLICE("grpc-"));
 }
 
 static bool value_is_allowed(struct gw_slice value)
@@ -92,7 +102,19 @@ static bool value_is_allowed(struct gw_slice value)
 
 bool gw_metadata_is_allowed(struct gw_slice name, struct gw_slice value)
 {
-    return name_is_allowed(name) && value_is_allowed(value);
+    return !is_grpcs_own(name) && name_is_free(name) && value_is_allowed(value);
+}
+
+bool gw_metadata_is_end_to_end(struct gw_slice name, struct gw_slice value)
+{
+    static const struct gw_slice by_hop[] = {
+        {"grpc-status", 11},
+        {"grpc-timeout", 12},
+        {"grpc-message", 12},
+        {"grpc-status-details-bin", 23},
+    };
+    return !(is_grpcs_own(name) && is_one_of(name, by_hop, sizeof(by_hop) / sizeof(*by_hop))) &&
+           name_is_free(name) && value_is_allowed(value);
 }
 
 #define TIMEOUT_VALUE_MAX 99999999u

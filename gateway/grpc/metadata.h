@@ -46,6 +46,10 @@ static inline struct gw_metadata gw_metadata_of(const struct gw_metadata_store *
 /* Whether an application may send it: lower case RFC 9110 token, printable ASCII value, no
  * pseudo-header, no hop-by-hop header, not te, host, content-length or grpc-*. */
 bool gw_metadata_is_allowed(struct gw_slice name, struct gw_slice value);
+/* Whether a proxy hands it on from one end of a call to the other: what an application may send,
+ * and gRPC's own fields but grpc-timeout, grpc-status, grpc-message and grpc-status-details-bin,
+ * which each hop says for itself. */
+bool gw_metadata_is_end_to_end(struct gw_slice name, struct gw_slice value);
 
 /* grpc-timeout's value, "100m": at most 8 digits, rounded up. out has room for 16 bytes. */
 size_t gw_grpc_timeout_format(char out[16], uint64_t timeout_ms);

@@ -87,6 +87,7 @@ static void add_binding(struct linker *l, struct gw_binding *binding, struct gw_
                   .method_index = method_index(l->snapshot, binding->method),
                   .binding = binding,
                   .upstream = l->upstream,
+                  .serves_grpc = l->config->service.text != NULL,
                   .timeout_ms = l->config->timeout_ms,
                   .place = place,
                   .config = l->config,

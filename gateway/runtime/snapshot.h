@@ -23,6 +23,7 @@ struct gw_route {
     uint32_t method_index;          /* among the snapshot's methods, for metrics */
     struct gw_binding *binding;     /* owned */
     size_t upstream;                /* in config->upstreams */
+    bool serves_grpc;               /* also to clients that speak gRPC: the method by its name */
     uint64_t timeout_ms; /* of one try, or of a whole stream; 0: the upstream's, or none */
 
     /* ... or to the files of a folder, by GET and HEAD. */

@@ -26,6 +26,16 @@ static void try_base64(gw_pool *pool, struct gw_slice input)
     assert(gw_slice_eq(gw_buf_slice(&again), gw_buf_slice(&bytes)));
 }
 
+static void try_base64_pieces(gw_pool *pool, struct gw_slice input)
+{
+    struct gw_buf whole = gw_buf_in_pool(pool), pieces = gw_buf_in_pool(pool);
+    bool is_one = gw_base64_decode(&whole, input) == 0;
+    bool is_any = gw_base64_decode_pieces(&pieces, input) == 0;
+    assert(is_any || (!is_one && pieces.len == 0));
+    if (is_one)
+        assert(gw_slice_eq(gw_buf_slice(&pieces), gw_buf_slice(&whole)));
+}
+
 static void try_hex(struct gw_slice input)
 {
     uint8_t *bytes = malloc(input.len / 2 + 1);
@@ -76,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct gw_slice input = gw_slice(data, size);
     h2o_mem_init_pool(&pool);
     try_base64(&pool, input);
+    try_base64_pieces(&pool, input);
     try_hex(input);
     try_percent(&pool, input, false);
     try_percent(&pool, input, true);

@@ -1,6 +1,7 @@
 /* A stream of length-prefixed messages, cut into chunks whose sizes the input gives: the first byte
  * says how many messages are asked for after each chunk, the second the chunks' size. However it is
- * cut, the messages are those of the stream read whole. */
+ * cut, the messages are those of the stream read whole, and together as long as they are measured.
+ */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -29,10 +30,11 @@ static int take(struct gw_frame_reader *reader, size_t wanted, struct tally *tal
 }
 
 static int read_cut(const uint8_t *data, size_t size, size_t step, size_t wanted,
-                    struct tally *tally)
+                    bool takes_compressed, struct tally *tally)
 {
     struct gw_frame_reader reader;
     gw_frame_reader_init(&reader, MAX_MESSAGE);
+    reader.takes_compressed = takes_compressed;
     int rc = GW_FRAME_MORE;
     for (size_t at = 0; at < size && rc >= 0; at += step) {
         size_t n = size - at < step ? size - at : step;
@@ -50,14 +52,25 @@ static int read_cut(const uint8_t *data, size_t size, size_t step, size_t wanted
     return rc;
 }
 
+static void measure(const uint8_t *data, size_t size)
+{
+    struct tally whole = {0};
+    size_t measured;
+    int rc = read_cut(data, size, size + 1, SIZE_MAX, true, &whole);
+    int rc_measured = gw_frame_measure_whole(gw_slice(data, size), MAX_MESSAGE, &measured);
+    assert(measured == whole.messages * 5 + whole.bytes);
+    assert(rc_measured == (measured == 0 && rc < 0 ? rc : 0));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
         return 0;
     struct tally whole = {0}, cut = {0};
-    int rc = read_cut(data + 2, size - 2, size, SIZE_MAX, &whole);
-    int rc_cut = read_cut(data + 2, size - 2, (size_t)data[1] + 1, data[0], &cut);
+    int rc = read_cut(data + 2, size - 2, size, SIZE_MAX, false, &whole);
+    int rc_cut = read_cut(data + 2, size - 2, (size_t)data[1] + 1, data[0], false, &cut);
     assert(rc == rc_cut);
     assert(whole.messages == cut.messages && whole.bytes == cut.bytes && whole.sum == cut.sum);
+    measure(data + 2, size - 2);
     return 0;
 }

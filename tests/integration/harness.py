@@ -748,8 +748,11 @@ class Context:
     def http2_backend(self, on_frame):
         return self.started(http2_backend(on_frame))
 
-    def channel(self, port):
-        channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)])
+    def channel(self, port, **options):
+        """A connection of its own; options without their "grpc."."""
+        settings = [("grpc.use_local_subchannel_pool", 1)]
+        settings += [(f"grpc.{name}", value) for name, value in options.items()]
+        channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=settings)
         self._channels.append(channel)
         return channel
 

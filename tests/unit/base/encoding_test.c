@@ -177,6 +177,8 @@ static void grpc_messages_come_back_as_they_were(void **state)
         {GW_SLICE_INIT(""), GW_SLICE_INIT("")},
         {GW_SLICE_INIT("user not found"), GW_SLICE_INIT("user not found")},
         {GW_SLICE_INIT("100% \n~\x7f"), GW_SLICE_INIT("100%25 %0A~%7F")},
+        {GW_SLICE_INIT(" a b "), GW_SLICE_INIT("%20a b%20")},
+        {GW_SLICE_INIT(" "), GW_SLICE_INIT("%20")},
         {GW_SLICE_INIT("\xc3\xa4\0"), GW_SLICE_INIT("%C3%A4%00")},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -202,6 +204,35 @@ static void a_broken_grpc_message_is_kept(void **state)
     }
 }
 
+static void pieces_of_base64_are_put_together(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *bytes; /* NULL: it is none */
+    } cases[] = {
+        {"", ""},
+        {"YWJj", "abc"},
+        {"YWJjZA==", "abcd"},
+        {"YWJjZA", "abcd"},
+        {"YQ==YmM=ZGVm", "abcdef"},
+        {"YQ==YQ==", "aa"},
+        {"YQ==Y", NULL},
+        {"YQ=", NULL},
+        {"=", NULL},
+        {"====", NULL},
+        {"YWJj====", NULL},
+        {"YQ==!WJj", NULL},
+        {"YQ=a", NULL},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct gw_buf out = gw_buf_in_pool(&pool);
+        gw_buf_append(&out, GW_SLICE("-"));
+        int rc = gw_base64_decode_pieces(&out, gw_slice_str(cases[i].text));
+        assert_int_equal(rc, cases[i].bytes != NULL ? 0 : -1);
+        assert_buf(&out, gw_pool_printf(&pool, "-%s", rc == 0 ? cases[i].bytes : ""));
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -210,6 +241,7 @@ int main(void)
         TEST(base64_follows_the_vectors),
         TEST(base64_comes_back_as_it_was),
         TEST(what_is_not_base64_is_refused),
+        TEST(pieces_of_base64_are_put_together),
         TEST(hex_is_lower_case_and_read_in_either),
         TEST(what_is_not_hex_is_refused),
         TEST(percent_escapes_are_decoded),

@@ -16,9 +16,8 @@ static struct worker_fixture fixture;
 
 struct answer {
     int32_t stream;
-    struct gw_buf headers; /* "name: value\n" */
-    struct gw_buf body;
-    bool has_ended, is_closed;
+    struct gw_buf headers, body, trailers; /* "name: value\n" */
+    bool has_headers, has_ended, is_closed;
     uint32_t error_code; /* of RST_STREAM; 0: none */
 };
 
@@ -43,8 +42,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)flags;
     (void)arg;
     struct answer *a = answer_of(session, frame->hd.stream_id);
-    gw_buf_printf(&a->headers, "%.*s: %.*s\n", (int)name_length, (const char *)name,
-                  (int)value_length, (const char *)value);
+    gw_buf_printf(a->has_headers ? &a->trailers : &a->headers, "%.*s: %.*s\n", (int)name_length,
+                  (const char *)name, (int)value_length, (const char *)value);
     return 0;
 }
 
@@ -61,6 +60,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 {
     struct client *c = arg;
     struct answer *a = frame->hd.stream_id != 0 ? answer_of(session, frame->hd.stream_id) : NULL;
+    if (frame->hd.type == NGHTTP2_HEADERS)
+        a->has_headers = true;
     if (frame->hd.type == NGHTTP2_RST_STREAM)
         a->error_code = frame->rst_stream.error_code;
     if (frame->hd.type == NGHTTP2_WINDOW_UPDATE && a != NULL)
@@ -139,6 +140,7 @@ static void dispose_answer(struct answer *a)
 {
     gw_buf_dispose(&a->headers);
     gw_buf_dispose(&a->body);
+    gw_buf_dispose(&a->trailers);
 }
 
 static ssize_t read_request_body(nghttp2_session *session, int32_t stream, uint8_t *out,
@@ -265,6 +267,16 @@ static void send_text(const char *text, h2o_send_state_t state)
     h2o_send(handler.req, &buf, buf.len > 0 ? 1 : 0, state);
 }
 
+static h2o_headers_t *trailers(h2o_req_t *req)
+{
+    h2o_headers_t *list = h2o_mem_alloc_pool(&req->pool, sizeof(*list));
+    *list = (h2o_headers_t){0};
+    h2o_add_header_by_str(&req->pool, list, H2O_STRLIT("grpc-status"), 0, NULL, H2O_STRLIT("0"));
+    h2o_add_header_by_str(&req->pool, list, H2O_STRLIT("grpc-message"), 0, NULL,
+                          H2O_STRLIT("fine"));
+    return list;
+}
+
 /* --- answers --- */
 
 static void answer_whole(h2o_req_t *req)
@@ -288,6 +300,7 @@ static void an_answer_has_its_headers_and_body(void **state)
     assert_true(has_line(&a.headers, "content-type: text/plain\n"));
     assert_true(has_line(&a.headers, "x-own: yes\n"));
     assert_text(&a.body, "hello");
+    assert_text(&a.trailers, "");
     assert_true(a.is_closed);
     assert_int_equal(handler.disposed, 1);
     assert_int_equal(handler.stopped, 0);
@@ -334,6 +347,51 @@ static void no_content_has_no_length_and_no_body(void **state)
     close_client(&c);
 }
 
+static void answer_with_trailers(h2o_req_t *req)
+{
+    start(req, 200);
+    gw_http2_set_trailers(req, trailers(req));
+    send_text("hello", H2O_SEND_STATE_FINAL);
+}
+
+static void trailers_follow_the_body(void **state)
+{
+    (void)state;
+    struct client c;
+    struct answer a;
+    open_client(&c, 0);
+    with_handler(answer_with_trailers);
+    request(&c, "POST", false, &a);
+    assert_text(&a.body, "hello");
+    assert_text(&a.trailers, "grpc-status: 0\ngrpc-message: fine\n");
+    assert_true(has_line(&a.headers, "x-own: yes\n"));
+    assert_true(a.is_closed);
+    dispose_answer(&a);
+    close_client(&c);
+}
+
+static void answer_with_trailers_alone(h2o_req_t *req)
+{
+    start(req, 200);
+    gw_http2_set_trailers(req, trailers(req));
+    send_text("", H2O_SEND_STATE_FINAL);
+}
+
+static void trailers_need_no_body(void **state)
+{
+    (void)state;
+    struct client c;
+    struct answer a;
+    open_client(&c, 0);
+    with_handler(answer_with_trailers_alone);
+    request(&c, "POST", false, &a);
+    assert_text(&a.body, "");
+    assert_text(&a.trailers, "grpc-status: 0\ngrpc-message: fine\n");
+    assert_true(a.is_closed);
+    dispose_answer(&a);
+    close_client(&c);
+}
+
 /* --- generators --- */
 
 static void begin_stream(h2o_req_t *req)
@@ -360,9 +418,10 @@ static void a_generator_goes_on_when_its_piece_is_framed(void **state)
     pump(&c);
     assert_text(&a.body, "onetwo");
     assert_int_equal(handler.proceeded, 2);
+    gw_http2_set_trailers(handler.req, trailers(handler.req));
     send_text("", H2O_SEND_STATE_FINAL);
     pump(&c);
-    assert_text(&a.body, "onetwo");
+    assert_text(&a.trailers, "grpc-status: 0\ngrpc-message: fine\n");
     assert_true(a.is_closed);
     assert_int_equal(handler.disposed, 1);
     dispose_answer(&a);
@@ -552,6 +611,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_answer_has_its_headers_and_body),
         cmocka_unit_test(an_answer_to_head_has_headers_only),
         cmocka_unit_test(no_content_has_no_length_and_no_body),
+        cmocka_unit_test(trailers_follow_the_body),
+        cmocka_unit_test(trailers_need_no_body),
         cmocka_unit_test(a_generator_goes_on_when_its_piece_is_framed),
         cmocka_unit_test(a_generator_that_fails_resets_the_stream),
         cmocka_unit_test(a_reset_disposes_of_the_request),

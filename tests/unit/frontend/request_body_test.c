@@ -85,6 +85,33 @@ static void a_reader_gets_the_window_back_as_it_consumes(void **state)
     assert_true(f->body.is_complete);
 }
 
+static void what_is_moved_away_gives_no_window_back(void **state)
+{
+    struct fixture *f = begin(state);
+    struct gw_buf out = GW_BUF_HEAP;
+    gw_request_body_read(&f->body, on_news, f);
+    receive(f, "abc");
+    const char *at = f->body.bytes.base;
+    gw_request_body_move(&f->body, &out);
+    assert_ptr_equal(out.base, at);
+    assert_bytes(f, "");
+    receive(f, "def");
+    assert_bytes(f, "def");
+    gw_request_body_move(&f->body, &out);
+    assert_true(gw_slice_eq(gw_buf_slice(&out), GW_SLICE("abcdef")));
+    assert_int_equal(f->granted, 0);
+    gw_request_body_grant(&f->body, 4);
+    assert_int_equal(f->granted, 4);
+    receive(f, "ghi");
+    gw_request_body_consume(&f->body, 1);
+    out.len = 0;
+    gw_request_body_move(&f->body, &out);
+    assert_true(gw_slice_eq(gw_buf_slice(&out), GW_SLICE("hi")));
+    receive(f, "j");
+    assert_bytes(f, "j");
+    gw_buf_dispose(&out);
+}
+
 static void a_reader_has_no_limit(void **state)
 {
     struct fixture *f = begin(state);
@@ -245,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_nobody_asked_for_holds_the_window),
         cmocka_unit_test(a_reader_gets_the_window_back_as_it_consumes),
+        cmocka_unit_test(what_is_moved_away_gives_no_window_back),
         cmocka_unit_test(a_reader_has_no_limit),
         cmocka_unit_test(a_reader_that_stops_is_not_told),
         cmocka_unit_test(a_body_is_collected_with_its_window_open),

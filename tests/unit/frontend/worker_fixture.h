@@ -1,5 +1,6 @@
 /* A worker without a thread of its own, for tests that drive its loop: HTTP on socket pairs, the
- * routes of user.v1.UserService, and a backend that is not there. */
+ * routes of user.v1.UserService and, with a method that streams both ways, of reflection, and a
+ * backend that is not there. */
 #ifndef GW_TEST_WORKER_FIXTURE_H
 #define GW_TEST_WORKER_FIXTURE_H
 
@@ -29,7 +30,10 @@ static struct gw_config *fixture_config(const char *build_root, const char *limi
              "limits: {%s}\n"
              "schema: {descriptor_sets: [%s/proto/services.binpb]}\n"
              "upstreams: [{name: user, endpoints: [{address: 127.0.0.1:1}]}]\n"
-             "routes: [{annotations: user.v1.UserService, upstream: user}]\n"
+             "routes:\n"
+             "  - {annotations: user.v1.UserService, upstream: user}\n"
+             "  - {service: user.v1.UserService, upstream: user}\n"
+             "  - {service: grpc.reflection.v1.ServerReflection, upstream: user}\n"
              "tracing: {}\n",
              limits, build_root);
     struct gw_diagnostics errors = {0};

@@ -160,6 +160,45 @@ static void no_memory_is_taken_for_what_is_only_announced(void **state)
     gw_frame_reader_dispose(&reader);
 }
 
+static void compressed_messages_are_given_out_where_they_are_wanted(void **state)
+{
+    (void)state;
+    struct gw_frame_reader reader;
+    gw_frame_reader_init(&reader, 8);
+    reader.takes_compressed = true;
+    gw_frame_reader_feed(&reader, GW_SLICE("\1\0\0\0\2zz\2\0\0\0\0"));
+    struct gw_slice message;
+    assert_int_equal(gw_frame_reader_next(&reader, &message), GW_FRAME_MESSAGE);
+    assert_memory_equal(message.base - 5, "\1\0\0\0\2zz", 7);
+    assert_int_equal(gw_frame_reader_next(&reader, &message), GW_FRAME_MALFORMED);
+    gw_frame_reader_dispose(&reader);
+}
+
+static void whole_messages_are_measured_together(void **state)
+{
+    (void)state;
+    static const struct {
+        struct gw_slice bytes;
+        int rc;
+        size_t size;
+    } cases[] = {
+        {GW_SLICE_INIT(""), 0, 0},
+        {GW_SLICE_INIT("\0\0\0\0"), 0, 0},
+        {GW_SLICE_INIT("\0\0\0\0\3ab"), 0, 0},
+        {GW_SLICE_INIT("\0\0\0\0\3abc"), 0, 8},
+        {GW_SLICE_INIT("\0\0\0\0\3abc\1\0\0\0\0\0\0\0\0\1"), 0, 13},
+        {GW_SLICE_INIT("\0\0\0\0\3abc\2"), 0, 8},
+        {GW_SLICE_INIT("\0\0\0\0\3abc\0\0\0\0\11"), 0, 8},
+        {GW_SLICE_INIT("\0\0\0\0\11"), GW_FRAME_TOO_LARGE, 0},
+        {GW_SLICE_INIT("\2\0\0\0\1a"), GW_FRAME_MALFORMED, 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        size_t size = 99;
+        assert_int_equal(gw_frame_measure_whole(cases[i].bytes, 8, &size), cases[i].rc);
+        assert_int_equal(size, cases[i].size);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +208,8 @@ int main(void)
         cmocka_unit_test(a_message_over_the_limit_is_refused_by_its_prefix),
         cmocka_unit_test(peeking_takes_nothing),
         cmocka_unit_test(compressed_and_unknown_flags_are_refused),
+        cmocka_unit_test(compressed_messages_are_given_out_where_they_are_wanted),
+        cmocka_unit_test(whole_messages_are_measured_together),
         cmocka_unit_test(no_memory_is_taken_for_what_is_only_announced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

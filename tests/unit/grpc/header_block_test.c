@@ -51,6 +51,22 @@ static void fields_of_the_protocol_are_not_metadata(void **state)
     assert_slice(block.metadata.items[1].name, "x-two");
 }
 
+static void the_form_of_an_answer_is_metadata_where_it_is_to_be_kept(void **state)
+{
+    (void)state;
+    gw_header_block_begin(&block);
+    block.keeps_form = true;
+    add(":status", "200");
+    add("content-type", "application/grpc+proto");
+    add("grpc-encoding", "gzip");
+    add("grpc-accept-encoding", "gzip,identity");
+    assert_true(block.is_grpc);
+    assert_int_equal(block.metadata.count, 3);
+    gw_header_block_begin(&block);
+    add("grpc-encoding", "gzip");
+    assert_int_equal(block.metadata.count, 0);
+}
+
 static void a_status_with_message_and_details_is_the_peers(void **state)
 {
     (void)state;
@@ -155,6 +171,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(fields_of_the_protocol_are_not_metadata),
+        TEST(the_form_of_an_answer_is_metadata_where_it_is_to_be_kept),
         TEST(a_status_with_message_and_details_is_the_peers),
         TEST(a_status_outside_the_table_is_kept_and_nonsense_is_unknown),
         TEST(details_that_are_not_base64_are_left_out),

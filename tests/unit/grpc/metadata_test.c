@@ -91,6 +91,23 @@ static const char *formatted(uint64_t ms)
     return out;
 }
 
+static void a_proxy_hands_on_grpcs_own_fields_but_those_of_a_hop(void **state)
+{
+    (void)state;
+    static const char *const passing[] = {"x-own",         "x-own-bin",
+                                          "grpc-encoding", "grpc-accept-encoding",
+                                          "grpc-tags-bin", "grpc-retry-pushback-ms"};
+    static const char *const of_a_hop[] = {
+        "grpc-timeout", "grpc-status", "grpc-message", "grpc-status-details-bin",
+        "te",           "host",        "content-type", "content-length",
+        "connection",   "user-agent",  ":path",        "X-Upper"};
+    for (size_t i = 0; i < sizeof(passing) / sizeof(*passing); i++)
+        assert_true(gw_metadata_is_end_to_end(gw_slice_str(passing[i]), GW_SLICE("v")));
+    for (size_t i = 0; i < sizeof(of_a_hop) / sizeof(*of_a_hop); i++)
+        assert_false(gw_metadata_is_end_to_end(gw_slice_str(of_a_hop[i]), GW_SLICE("v")));
+    assert_false(gw_metadata_is_end_to_end(GW_SLICE("x-own"), GW_SLICE("a\x01")));
+}
+
 static void a_timeout_has_at_most_eight_digits_and_is_rounded_up(void **state)
 {
     (void)state;
@@ -155,6 +172,7 @@ int main(void)
         cmocka_unit_test(ordinary_metadata_is_allowed),
         cmocka_unit_test(what_the_transport_writes_is_refused),
         cmocka_unit_test(bytes_outside_the_grammar_are_refused),
+        cmocka_unit_test(a_proxy_hands_on_grpcs_own_fields_but_those_of_a_hop),
         cmocka_unit_test(a_timeout_has_at_most_eight_digits_and_is_rounded_up),
         cmocka_unit_test(all_units_of_a_timeout_are_read),
         cmocka_unit_test(malformed_timeouts_are_refused),
