@@ -81,7 +81,7 @@ static void on_dispose(void *arg)
     if (x->req->res.status == 0)
         x->req->res.status = 499; /* the connection went before there was an answer */
     if (is_http1(x))
-        gw_http1_request_done(x->connection);
+        gw_http1_request_done(x->connection, x->req);
     uint64_t duration_ns = gw_clock_ns() - x->began_ns;
     gw_http_metrics_count_request(x->worker->frontend->http_metrics, x->worker->shard, x->route,
                                   slice_of(x->req->input.method), x->req->res.status, duration_ns);
