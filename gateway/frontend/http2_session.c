@@ -200,7 +200,7 @@ static void end_drain(struct gw_http2_session *s)
     gw_http2_flush_later(s);
 }
 
-/* --- nghttp2's callbacks; none may fail, for that would be a session error --- */
+/* --- nghttp2's callbacks; none may fail for good, for that would be a session error --- */
 
 static int on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *arg)
 {
@@ -230,7 +230,8 @@ static int on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const
     if (s->head_of != NULL)
         gw_http2_stream_header(s->head_of, gw_slice(name, name_length),
                                gw_slice(value, value_length));
-    return 0;
+    /* Of a header bomb, the rest is then decoded, but no longer looked at. */
+    return s->ending ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
 }
 
 static int on_data_chunk(nghttp2_session *nghttp2, uint8_t flags, int32_t id, const uint8_t *data,
@@ -383,7 +384,7 @@ static bool take_input(struct gw_http2_session *s)
         ssize_t n =
             nghttp2_session_mem_recv(s->nghttp2, (const uint8_t *)s->sock->input->bytes, piece);
         if (n < 0 || gw_http2_guard_is_flooded(s)) {
-            if (n >= 0 || n == NGHTTP2_ERR_FLOODED)
+            if (n >= 0 || n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
                 gw_http2_count_limit(s, GW_LIMIT_CONTROL_FRAMES);
             destroy(s);
             return false;

@@ -56,13 +56,13 @@ struct gw_request_body *gw_request_body_of(h2o_req_t *req);
 void gw_request_body_read(struct gw_request_body *body, gw_request_body_fn on_more, void *arg);
 /* The first n of body->bytes have moved on: the client may send as many. */
 void gw_request_body_consume(struct gw_request_body *body, size_t n);
-/* The reader keeps so many bytes for what it has consumed. False: there is no room for them, and
- * the body has failed. Fewer bytes always fit. */
-bool gw_request_body_keep(struct gw_request_body *body, size_t bytes);
 /* Moves all of body->bytes to the end of `out`, which is on the heap. The client may send no more
  * for that: gw_request_body_grant says when. */
 void gw_request_body_move(struct gw_request_body *body, struct gw_buf *out);
 void gw_request_body_grant(struct gw_request_body *body, size_t n);
+/* The reader keeps so many bytes for what it has consumed. False: there is no room for them, and
+ * the body has failed. Fewer bytes always fit. */
+bool gw_request_body_keep(struct gw_request_body *body, size_t bytes);
 /* Waits for all of it, which the client may send meanwhile. True where there is nothing to wait
  * for; else on_end is called, once: it is complete, or body->fault says why it will not be. */
 bool gw_request_body_collect(struct gw_request_body *body, gw_request_body_fn on_end, void *arg);

@@ -118,10 +118,10 @@ static enum next take_framed(struct gw_request_stream *s, struct gw_slice *ret_f
 
 /* --- either --- */
 
-static enum next take_next(struct gw_request_stream *s, struct gw_slice *ret_framed)
+static enum next take_next_that_fits(struct gw_request_stream *s, struct gw_slice *ret_framed)
 {
-    struct gw_exchange *x = s->exchange;
     enum next next = s->take_next(s, ret_framed);
+    struct gw_exchange *x = s->exchange;
     if (next == NEXT_REFUSED ||
         gw_request_body_keep(x->body, s->json.split.kept.capacity + s->message.capacity))
         return next;
@@ -134,7 +134,7 @@ static enum next take_next(struct gw_request_stream *s, struct gw_slice *ret_fra
 static void send_next(struct gw_request_stream *s)
 {
     struct gw_slice framed;
-    switch (take_next(s, &framed)) {
+    switch (take_next_that_fits(s, &framed)) {
     case NEXT_MESSAGE:
         s->is_sending = true;
         gw_call_send(s->exchange->call, framed, GW_SEND_MORE);

@@ -1,36 +1,39 @@
-/* Messages as Ruby values and back, by the transcoder's own reader and writer of the wire. Keys are
- * the names of the .proto file; int64 is an Integer, a uint64 above 2^63-1 a String, an enum its
- * name, bytes a binary String, Timestamp an RFC 3339 String. Internal to hooks/.
+/* gRPC messages as Ruby Hashes and back, by the reader and writer that make JSON of them
+ * (transcode/): what JSON refuses is refused here, in the same words.
  *
- * All of it may raise NoMemoryError, and holds nothing then. */
+ * Keys are the names of the .proto file. int64 is an Integer, uint64 too, above 2^63-1 a String; an
+ * enum value is its name, or its number where it has none; bytes are a binary String, a Timestamp
+ * is an RFC 3339 String and a Duration one such as "1.5s". A map is a Hash whose keys are what its
+ * entries' are: String, Integer, true and false. A field without presence that is not on the wire
+ * has its default value (0, "", false, [], {}), so that `message["count"] + 1` is always possible;
+ * one with presence (a message, `optional`, a member of a oneof) is not in the Hash. */
 #ifndef GW_HOOKS_MESSAGE_H
 #define GW_HOOKS_MESSAGE_H
 
 #include <mruby.h>
 
 #include "base/buf.h"
+#include "base/error.h"
 #include "schema/schema.h"
 
-/* A Hash; undef (mrb_undef_p) and an error for bytes that are not such a message. */
-mrb_value gw_hook_message_to_hash(mrb_state *mrb, const struct gw_schema *schema,
-                                  const struct gw_message_type *type, struct gw_slice wire,
-                                  struct gw_error *error);
-
-/* Appends the wire bytes, also working memory in the pool. -1 and an error that names the field:
- * `user.age: expected an Integer, found a String`. */
+/* Appends the message's wire bytes to `out`. Takes what JSON takes, too: either spelling of a name,
+ * a number as a String, an enum's number; moreover Symbols for Strings. Bytes are not base64 but
+ * the bytes themselves. nil stands for a field that is absent.
+ *
+ * -1 (GW_INVALID_ARGUMENT) with an error that names the field, `user.age: expected an integer,
+ * found "ten"`; `out` is then as it was. Runs no Ruby code and does not raise. */
 int gw_hook_hash_to_wire(mrb_state *mrb, const struct gw_schema *schema,
                          const struct gw_message_type *type, mrb_value hash, gw_pool *pool,
                          struct gw_buf *out, struct gw_error *error);
 
-/* Whether the Hash, which was made of `wire`, still says the same; in doubt false. Makes no
- * objects. */
-bool gw_hook_message_is_unchanged(mrb_state *mrb, const struct gw_schema *schema,
+/* The message as a Hash (of a well-known type with a JSON form of its own: what that form is in
+ * Ruby). nil, with error->status set, for bytes that are no such message; a google.protobuf.Value
+ * can be nil without (error->status is then GW_OK).
+ *
+ * Raises NoMemoryError; nothing leaks then. The result is protected by the caller's GC arena only.
+ */
+mrb_value gw_hook_message_to_hash(mrb_state *mrb, const struct gw_schema *schema,
                                   const struct gw_message_type *type, struct gw_slice wire,
-                                  mrb_value hash);
-
-/* The details of a serialised google.rpc.Status (empty: none), as an Array of what JSON shows of
- * them, each with "@type". */
-mrb_value gw_hook_status_details(mrb_state *mrb, const struct gw_schema *schema,
-                                 struct gw_slice status);
+                                  struct gw_error *error);
 
 #endif

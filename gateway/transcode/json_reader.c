@@ -147,10 +147,10 @@ static size_t room_for_string(const char *at, const char *end)
     return (size_t)((p < end ? p : end) - at);
 }
 
+/* Decodes into `decoded` what goes from `first` over its first `escape` to the closing quote. */
 static int read_escaped(struct gw_json_reader *r, const char *first, const char *escape,
-                        struct gw_slice *ret_string)
+                        char *decoded, struct gw_slice *ret_string)
 {
-    char *decoded = h2o_mem_alloc_pool(r->pool, room_for_string(first, r->end) + 1);
     char *to = decoded;
     const char *from = first, *at = escape;
     while (*at == '\\') {
@@ -176,10 +176,28 @@ int gw_json_read_string(struct gw_json_reader *r, struct gw_slice *ret_string)
     const char *at = skip_unescaped(r, first);
     if (at == NULL)
         return -1;
-    if (*at == '\\')
-        return read_escaped(r, first, at, ret_string);
+    if (*at == '\\') {
+        char *decoded = h2o_mem_alloc_pool(r->pool, room_for_string(first, r->end) + 1);
+        return read_escaped(r, first, at, decoded, ret_string);
+    }
     *ret_string = gw_slice(first, (size_t)(at - first));
     r->at = at + 1;
+    return 0;
+}
+
+size_t gw_json_string_room(const struct gw_json_reader *r)
+{
+    return room_for_string(r->at + 1, r->end);
+}
+
+int gw_json_read_string_into(struct gw_json_reader *r, char *room, size_t *ret_length)
+{
+    struct gw_slice string;
+    const char *first = r->at + 1;
+    const char *at = skip_unescaped(r, first);
+    if (at == NULL || read_escaped(r, first, at, room, &string) != 0)
+        return -1;
+    *ret_length = string.len;
     return 0;
 }
 

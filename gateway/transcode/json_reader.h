@@ -55,6 +55,10 @@ static inline char gw_json_peek(struct gw_json_reader *r)
 /* The string at r->at, a quote, decoded: borrowed from the text, or in the pool where it has
  * escapes. Refuses control characters, halves of surrogate pairs, and what is not UTF-8. */
 int gw_json_read_string(struct gw_json_reader *r, struct gw_slice *ret_string);
+/* The same without the pool: how many bytes the string at r->at takes decoded, at most, and the
+ * string there, in such room. */
+size_t gw_json_string_room(const struct gw_json_reader *r);
+int gw_json_read_string_into(struct gw_json_reader *r, char *room, size_t *ret_length);
 /* The number at r->at; `expected` is what to say where there is none. */
 int gw_json_read_number(struct gw_json_reader *r, const char *expected,
                         struct gw_number *ret_number);

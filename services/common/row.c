@@ -17,3 +17,8 @@ Google__Protobuf__Timestamp *gw_row_time(gw_pool *pool, sqlite3_stmt *row, int c
     time->nanos = (int32_t)(wall_us % 1000000 * 1000);
     return time;
 }
+
+void gw_row_read_number(void *ret_number, sqlite3_stmt *row)
+{
+    *(int64_t *)ret_number = sqlite3_column_int64(row, 0);
+}

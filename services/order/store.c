@@ -116,11 +116,6 @@ int gw_order_find(struct gw_db *db, gw_pool *pool, const char *id, Order__V1__Or
     return 1;
 }
 
-static void read_count(void *arg, sqlite3_stmt *row)
-{
-    *(int64_t *)arg = sqlite3_column_int64(row, 0);
-}
-
 int gw_order_list(struct gw_db *db, gw_pool *pool, const char *user_id, int64_t limit,
                   Order__V1__Order ***ret_orders, int64_t *ret_total)
 {
@@ -130,7 +125,7 @@ int gw_order_list(struct gw_db *db, gw_pool *pool, const char *user_id, int64_t 
                          read_order, &reader);
     int result = rows < 0 ? rows
                           : gw_db_run(db, COUNT_OF_USER, GW_DB_VALUES(gw_db_text(user_id)),
-                                      read_count, ret_total);
+                                      gw_row_read_number, ret_total);
     for (int i = 0; result >= 0 && i < rows; i++)
         result = read_items(db, pool, orders[i]);
     if (result < 0)

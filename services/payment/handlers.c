@@ -48,6 +48,28 @@ static void get_payment(struct gw_rpc *rpc, const ProtobufCMessage *message)
         gw_rpc_reply(rpc, &response.base);
 }
 
+static void list_payments(struct gw_rpc *rpc, const ProtobufCMessage *message)
+{
+    const Payment__V1__ListPaymentsRequest *request = (const void *)message;
+    struct gw_db *db = gw_rpc_context(rpc);
+    struct gw_check check = gw_check_begin(rpc);
+    gw_check_id(&check, "user_id", request->user_id);
+    int32_t limit = gw_check_page_size(&check, "limit", request->limit);
+    if (gw_check_failed(&check))
+        return;
+    int64_t total;
+    Payment__V1__ListPaymentsResponse response = PAYMENT__V1__LIST_PAYMENTS_RESPONSE__INIT;
+    int result =
+        gw_payment_list(db, gw_rpc_pool(rpc), request->user_id, limit, &response.payments, &total);
+    if (result < 0) {
+        gw_reply_db_failed(rpc, db, result);
+        return;
+    }
+    response.n_payments = (size_t)result;
+    response.total = gw_total(total);
+    gw_rpc_reply(rpc, &response.base);
+}
+
 static void refund_payment(struct gw_rpc *rpc, const ProtobufCMessage *message)
 {
     const Payment__V1__RefundPaymentRequest *request = (const void *)message;
@@ -86,6 +108,7 @@ static void refund_payment(struct gw_rpc *rpc, const ProtobufCMessage *message)
 const struct gw_rpc_method gw_payment_methods[] = {
     {.name = "ProcessPayment", .handler = process_payment},
     {.name = "GetPayment", .handler = get_payment},
+    {.name = "ListPayments", .handler = list_payments},
     {.name = "RefundPayment", .handler = refund_payment},
     {0},
 };

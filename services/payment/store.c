@@ -23,17 +23,21 @@ static const char *const migrations[] = {
     "  created_us INTEGER NOT NULL"
     ") STRICT;"
     "CREATE INDEX refunds_of_payment ON refunds (payment_id)",
+    "CREATE INDEX payments_of_user ON payments (user_id, created_us, id)",
     NULL,
 };
 
 #define PAYMENT_COLUMNS                                                                            \
     "id, order_id, user_id, amount_cents, refunded_cents, payment_method, created_us"
 
-enum { INSERT, FIND, ADD_REFUNDED, INSERT_REFUND, COUNT };
+enum { INSERT, FIND, LIST, COUNT_OF_USER, ADD_REFUNDED, INSERT_REFUND, COUNT };
 static const char *const statements[] = {
     [INSERT] = "INSERT INTO payments (" PAYMENT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6)"
                " RETURNING " PAYMENT_COLUMNS,
     [FIND] = "SELECT " PAYMENT_COLUMNS " FROM payments WHERE id = ?1",
+    [LIST] = "SELECT " PAYMENT_COLUMNS " FROM payments WHERE user_id = ?1"
+             " ORDER BY created_us DESC, id DESC LIMIT ?2",
+    [COUNT_OF_USER] = "SELECT count(*) FROM payments WHERE user_id = ?1",
     [ADD_REFUNDED] = "UPDATE payments SET refunded_cents = refunded_cents + ?2"
                      " WHERE id = ?1 AND refunded_cents + ?2 <= amount_cents"
                      " RETURNING " PAYMENT_COLUMNS,
@@ -58,7 +62,7 @@ static const char *status_of(int64_t amount_cents, int64_t refunded_cents)
 
 struct reader {
     gw_pool *pool;
-    Payment__V1__Payment **payment;
+    Payment__V1__Payment **next;
 };
 
 static void read_payment(void *arg, sqlite3_stmt *row)
@@ -76,7 +80,7 @@ static void read_payment(void *arg, sqlite3_stmt *row)
     payment->status = (char *)status_of(amount_cents, refunded_cents);
     payment->payment_method = gw_row_text(reader->pool, row, 5);
     payment->created_at = gw_row_time(reader->pool, row, 6);
-    *reader->payment = payment;
+    *reader->next++ = payment;
 }
 
 int gw_payment_insert(struct gw_db *db, gw_pool *pool,
@@ -100,6 +104,22 @@ int gw_payment_find(struct gw_db *db, gw_pool *pool, const char *id,
 {
     struct reader reader = {pool, ret_payment};
     return gw_db_run(db, FIND, GW_DB_VALUES(gw_db_text(id)), read_payment, &reader);
+}
+
+int gw_payment_list(struct gw_db *db, gw_pool *pool, const char *user_id, int64_t limit,
+                    Payment__V1__Payment ***ret_payments, int64_t *ret_total)
+{
+    Payment__V1__Payment **payments = h2o_mem_alloc_pool(pool, (size_t)limit * sizeof(*payments));
+    struct reader reader = {pool, payments};
+    int rows = gw_db_run(db, LIST, GW_DB_VALUES(gw_db_text(user_id), gw_db_integer(limit)),
+                         read_payment, &reader);
+    int result = rows < 0 ? rows
+                          : gw_db_run(db, COUNT_OF_USER, GW_DB_VALUES(gw_db_text(user_id)),
+                                      gw_row_read_number, ret_total);
+    if (result < 0)
+        return result;
+    *ret_payments = payments;
+    return rows;
 }
 
 static int record_refund(struct gw_db *db, const char *payment_id, int64_t amount_cents,

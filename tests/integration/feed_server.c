@@ -1,5 +1,6 @@
 /* A gRPC server of feed.v1.Feed for tests that need more streams, or faster ones, than grpcio has.
- * A Watch with count 0 never ends. Prints its port; SIGTERM ends it, with exit status 0. */
+ * A Watch with count 0 never ends, one with `stay` sends its items and then nothing. Prints its
+ * port; SIGTERM ends it, with exit status 0. */
 #include "feed.pb-c.h"
 #include "test_server.h"
 
@@ -24,7 +25,7 @@ static void ok(struct gw_server_call *call)
 struct watch {
     uint64_t left;
     Feed__V1__Item item;
-    bool finished;
+    bool stays, finished;
 };
 
 static void send_items(void *arg, struct gw_server_call *call)
@@ -39,6 +40,8 @@ static void send_items(void *arg, struct gw_server_call *call)
         counters.sent++;
         write_message(call, &w->item.base);
     }
+    if (w->stays)
+        return;
     if (!w->finished)
         ok(call);
     w->finished = true;
@@ -54,6 +57,7 @@ static void watch(void *arg, struct gw_server_call *call, struct gw_slice messag
     memset(text, 'x', request->size);
     text[request->size] = '\0';
     *w = (struct watch){.left = request->count ? request->count : UINT64_MAX,
+                        .stays = request->stay,
                         .item = FEED__V1__ITEM__INIT};
     w->item.feed = (char *)gw_pool_dup(pool, gw_slice_str(request->feed)).base;
     w->item.text = text;

@@ -54,6 +54,21 @@ def test_unknown_payments_are_not_found(t):
     payment.fails(StatusCode.INVALID_ARGUMENT, "GetPayment")
 
 
+def test_payments_of_a_user_are_listed_newest_first(t):
+    payment = start(t)
+    ids = [payment("ProcessPayment", **PAYMENT).payment.payment_id for _ in range(25)]
+    payment("ProcessPayment", **{**PAYMENT, "user_id": "u2"})
+    answer = payment("ListPayments", user_id="u1")
+    expect_equal([one.payment_id for one in answer.payments], ids[:4:-1])
+    expect_equal(answer.total, 25, "total")
+    expect_equal(len(payment("ListPayments", user_id="u1", limit=3).payments), 3, "limit")
+    expect_equal(len(payment("ListPayments", user_id="u1", limit=1000).payments), 25, "limit above 100")
+    expect_equal(payment("ListPayments", user_id="u2").payments[0].amount, PAYMENT["amount"], "amount")
+    expect_equal(payment("ListPayments", user_id="nobody").total, 0, "total of nobody")
+    payment.fails(StatusCode.INVALID_ARGUMENT, "ListPayments", user_id="u1", limit=-1)
+    payment.fails(StatusCode.INVALID_ARGUMENT, "ListPayments")
+
+
 def test_refunds_add_up_to_the_amount(t):
     payment = start(t)
     made = payment("ProcessPayment", **PAYMENT).payment
