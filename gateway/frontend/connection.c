@@ -318,6 +318,12 @@ void gw_connection_accept(struct gw_listener *listener, int fd, const struct gw_
     gw_tls_handshake_start(&connection->tls.handshake, listener->tls, sock, on_handshake);
 }
 
+bool gw_connection_has_left(h2o_socket_t *sock)
+{
+    struct pollfd p = {.fd = h2o_socket_get_fd(sock), .events = POLLRDHUP};
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 bool gw_connection_has_input(h2o_socket_t *sock)
 {
     struct pollfd p = {.fd = h2o_socket_get_fd(sock), .events = POLLIN};

@@ -74,6 +74,9 @@ void gw_connection_cut(struct gw_connection *connection);
 /* Bytes from the client wait to be read, in the socket or in its input. */
 bool gw_connection_has_input(h2o_socket_t *sock);
 
+/* The client has ended its direction, or all of it. */
+bool gw_connection_has_left(h2o_socket_t *sock);
+
 /* Closes the worker's connections on which no request is under way or has begun to come in. Their
  * clients see an idle connection end, as it may at any time. */
 void gw_connections_close_idle(struct gw_worker *worker);

@@ -14,6 +14,7 @@
 #include "frontend/request_stream.h"
 #include "frontend/stream.h"
 #include "frontend/streaming.h"
+#include "frontend/websocket.h"
 #include "transcode/transcode.h"
 
 /* HTTP/2 disposes of a request whose client has left, and watches over its answer. */
@@ -82,6 +83,8 @@ static void on_dispose(void *arg)
         x->req->res.status = 499; /* the connection went before there was an answer */
     if (is_http1(x))
         gw_http1_request_done(x->connection, x->req);
+    if (x->is_handed_over)
+        return;
     uint64_t duration_ns = gw_clock_ns() - x->began_ns;
     gw_http_metrics_count_request(x->worker->frontend->http_metrics, x->worker->shard, x->route,
                                   slice_of(x->req->input.method), x->req->res.status, duration_ns);
@@ -115,6 +118,7 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->stream_format = NULL;
     x->leave = (struct gw_task){.fn = on_leave};
     x->watching = false;
+    x->is_handed_over = false;
     gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
                             &x->connection->peer, x->connection->tls.client, &x->headers);
     if (x->headers.protocol != GW_PROTOCOL_REST)
@@ -299,12 +303,6 @@ void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callback
 
 /* --- the client's side while the backend works --- */
 
-static bool has_left(h2o_socket_t *sock)
-{
-    struct pollfd p = {.fd = h2o_socket_get_fd(sock), .events = POLLRDHUP};
-    return poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
-}
-
 static void abandon(struct gw_exchange *x)
 {
     if (x->call == NULL)
@@ -330,7 +328,7 @@ static void on_client_readable(h2o_socket_t *sock, const char *error)
     (void)error;
     h2o_socket_read_stop(sock);
     struct gw_connection *connection = sock->on_close.data;
-    if (connection->http1.exchange != NULL && has_left(sock))
+    if (connection->http1.exchange != NULL && gw_connection_has_left(sock))
         abandon(connection->http1.exchange);
 }
 
@@ -509,7 +507,7 @@ static bool find_route(struct gw_exchange *x, struct gw_route_match *match)
 {
     struct gw_translate_request request = request_of(x);
     struct gw_failure failure;
-    if (gw_cors_serve_preflight(x, request.path))
+    if (gw_cors_serve_preflight(x, request.path) || gw_websocket_serve(x, &request))
         return false;
     if (gw_snapshot_route(x->worker->frontend->snapshot, &request, &x->req->pool, match,
                           &failure) == 0) {
@@ -594,7 +592,7 @@ static int sweep_request(h2o_req_t *req, void *arg)
 {
     (void)arg;
     struct gw_exchange *x = gw_connection_of(req->conn)->http1.exchange;
-    if (x != NULL && x->call != NULL && has_left(x->connection->sock))
+    if (x != NULL && x->call != NULL && gw_connection_has_left(x->connection->sock))
         gw_loop_defer(x->worker->loop, &x->leave); /* it may free what libh2o stands on here */
     return 0;
 }

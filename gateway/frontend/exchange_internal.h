@@ -45,6 +45,7 @@ struct gw_exchange {
 
     struct gw_task leave; /* the client was found to have left */
     bool watching;        /* the client's socket is ours to read */
+    bool is_handed_over;  /* to what goes on behind the request, and counts and logs it */
 };
 
 /* The call has ended, or is given up: counts it. */

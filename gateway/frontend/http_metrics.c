@@ -7,8 +7,9 @@
 #include "base/status.h"
 
 /* Every status that the gateway sends; any other counts as the last. */
-static const int http_codes[] = {200, 204, 206, 301, 304, 400, 401, 403, 404, 405, 406, 408, 409,
-                                 413, 415, 416, 417, 429, 431, 499, 501, 502, 503, 504, 500};
+static const int http_codes[] = {101, 200, 204, 206, 301, 304, 400, 401, 403,
+                                 404, 405, 406, 408, 409, 413, 415, 416, 417,
+                                 426, 429, 431, 499, 501, 502, 503, 504, 500};
 #define CODE_COUNT (sizeof(http_codes) / sizeof(*http_codes))
 
 /* Methods of requests that no route matched; any other counts as the last. */

@@ -27,6 +27,8 @@ const char *gw_http_reason(int http_status)
         return "Range Not Satisfiable";
     case 417:
         return "Expectation Failed";
+    case 426:
+        return "Upgrade Required";
     case 429:
         return "Too Many Requests";
     case 431:

@@ -60,6 +60,7 @@ struct gw_worker {
     struct gw_access_log_writer *access_log; /* NULL: off */
     struct gw_listener *listeners;           /* as config->listeners */
     h2o_linklist_t connections;
+    h2o_linklist_t websockets;
     struct gw_http2 *http2;
     struct gw_timer sweep;
     struct gw_request_memory request_memory;

@@ -64,6 +64,14 @@ static bool is_visible(struct gw_slice s)
     return true;
 }
 
+struct gw_slice gw_request_header(const h2o_req_t *req, const char *name, size_t length)
+{
+    ssize_t i = h2o_find_header_by_str(&req->headers, name, length, -1);
+    if (i < 0)
+        return (struct gw_slice){0};
+    return gw_slice(req->headers.entries[i].value.base, req->headers.entries[i].value.len);
+}
+
 static struct gw_slice new_request_id(gw_pool *pool)
 {
     char *id = h2o_mem_alloc_pool(pool, GW_UUID_LENGTH + 1);

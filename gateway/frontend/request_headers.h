@@ -38,6 +38,9 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
                              const struct gw_tls_client *tls_client,
                              struct gw_request_headers *headers);
 
+/* The first header of that name, which libh2o has no token for; empty: there is none. */
+struct gw_slice gw_request_header(const h2o_req_t *req, const char *name, size_t length);
+
 /* Adds an answer's metadata to the response's headers, as grpc-metadata-NAME or grpc-trailer-NAME
  * (`prefix`). */
 void gw_response_headers_add(h2o_req_t *req, struct gw_slice prefix,

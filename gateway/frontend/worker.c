@@ -8,6 +8,7 @@
 #include "frontend/exchange.h"
 #include "frontend/http2.h"
 #include "frontend/listener.h"
+#include "frontend/websocket.h"
 
 #define SWEEP_MS 1000
 #define DRAIN_SWEEP_MS 20
@@ -51,6 +52,7 @@ static void on_drain(struct gw_message *message)
         gw_listener_close(&worker->listeners[i]);
     h2o_context_request_shutdown(&worker->h2o);
     gw_http2_drain(worker->http2);
+    gw_websockets_drain(worker);
     on_sweep(&worker->sweep);
 }
 
@@ -60,6 +62,7 @@ static void close_all(struct gw_worker *worker)
     for (size_t i = 0; i < worker->frontend->config->listener_count; i++)
         gw_listener_close(&worker->listeners[i]);
     gw_http2_close(worker->http2);
+    gw_websockets_close(worker);
     gw_connections_cut(worker);
     /* libh2o sees the ends of the connections in the next turns; answers to what was under way fail
      * to be written. */
@@ -82,6 +85,7 @@ static void *run(void *arg)
     h2o_context_init(&worker->h2o, gw_loop_h2o(worker->loop), &frontend->h2o);
     h2o_socket_buffer_prototype.allocator.max = INPUT_BUFFERS_KEPT;
     h2o_linklist_init_anchor(&worker->connections);
+    h2o_linklist_init_anchor(&worker->websockets);
     worker->http2 = gw_http2_create(worker);
     if (frontend->access_log != NULL)
         worker->access_log =

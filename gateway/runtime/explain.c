@@ -116,7 +116,8 @@ static int append_messages(const struct gw_snapshot *s, const struct gw_message_
     while ((rc = next_message(&split, &body, &text, error)) == GW_JSON_SPLIT_MESSAGE) {
         if (split.number > 1)
             gw_buf_append(out, GW_SLICE(", "));
-        if (gw_route_translate_message(source, &split, text, pool, &framed, failure) != 0) {
+        if (gw_route_translate_message(source, split.number, split.begins, text, pool, &framed,
+                                       failure) != 0) {
             gw_json_split_dispose(&split);
             return 1;
         }

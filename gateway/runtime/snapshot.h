@@ -112,11 +112,11 @@ struct gw_message_source {
 int gw_route_message_source(const struct gw_route_match *match,
                             const struct gw_translate_request *request, gw_pool *pool,
                             struct gw_message_source *ret_source, struct gw_failure *ret_failure);
-/* The framed message of what the split gave out last, in place of what `out` had. The failure
- * begins with the number of the message. */
-int gw_route_translate_message(const struct gw_message_source *source,
-                               const struct gw_json_split *split, struct gw_slice text,
-                               gw_pool *pool, struct gw_buf *out, struct gw_failure *ret_failure);
+/* The framed message of one JSON text, in place of what `out` had. The failure begins with the
+ * number of the message, from 1 on, and tells places from where it begins on in a longer text. */
+int gw_route_translate_message(const struct gw_message_source *source, uint64_t number,
+                               struct gw_text_place begins, struct gw_slice text, gw_pool *pool,
+                               struct gw_buf *out, struct gw_failure *ret_failure);
 /* For an error of the split itself. */
 void gw_route_split_failure(const struct gw_message_source *source, const struct gw_error *error,
                             gw_pool *pool, struct gw_failure *ret_failure);

@@ -13,15 +13,29 @@ static bool is_well_formed(const struct gw_json_writer *w, struct gw_slice wire)
     return at != NULL;
 }
 
+/* The schema may lack it. */
+static const struct gw_message_type any_type = {.full_name = GW_SLICE_INIT("google.protobuf.Any"),
+                                                .well_known = GW_WKT_ANY};
+
 static void append_detail(struct gw_json_writer *w, struct gw_slice any)
 {
-    static const struct gw_message_type type = {.full_name = {"google.protobuf.Any", 19},
-                                                .well_known = GW_WKT_ANY};
     struct gw_json_writer detail = *w;
     size_t start = w->out->len;
     gw_json_append_comma(w->out, '[');
-    if (gw_json_write_message(&detail, &type, any) != 0)
+    if (gw_json_write_message(&detail, &any_type, any) != 0)
         w->out->len = start;
+}
+
+/* As text first: what a sink got cannot be taken back. */
+static void give_detail(struct gw_json_writer *w, struct gw_slice any)
+{
+    struct gw_json_writer text = *w, detail = *w;
+    size_t start = w->out->len;
+    text.sink = NULL;
+    bool is_sound = gw_json_write_message(&text, &any_type, any) == 0;
+    w->out->len = start;
+    if (is_sound)
+        gw_json_write_message(&detail, &any_type, any);
 }
 
 static void append_details(struct gw_json_writer *w, struct gw_slice status)
@@ -33,7 +47,7 @@ static void append_details(struct gw_json_writer *w, struct gw_slice status)
     while (at < end) {
         at = gw_json_writer_next(w, at, end, &value);
         if (value.number == STATUS_DETAILS && value.wire_type == GW_WIRE_BYTES)
-            append_detail(w, value.bytes);
+            w->sink != NULL ? give_detail(w, value.bytes) : append_detail(w, value.bytes);
     }
 }
 
@@ -49,4 +63,18 @@ void gw_status_to_json(const struct gw_schema *schema, int code, struct gw_slice
     gw_buf_append(out, GW_SLICE(",\"details\":["));
     append_details(&w, details);
     gw_buf_append(out, GW_SLICE("]}"));
+}
+
+void gw_status_details_to_value(const struct gw_schema *schema, struct gw_slice status,
+                                gw_pool *pool, struct gw_value_sink *sink)
+{
+    struct gw_buf scratch = gw_buf_in_pool(pool);
+    struct gw_json_writer w = {.out = &scratch,
+                               .sink = sink,
+                               .pool = pool,
+                               .schema = schema,
+                               .options = &gw_value_json_options};
+    gw_json_begin_array(&w);
+    append_details(&w, status);
+    gw_json_end_array(&w);
 }
