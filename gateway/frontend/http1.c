@@ -119,9 +119,7 @@ static bool has_room(struct gw_connection *connection)
     if (outcome == GW_REQUEST_MEMORY_FITS)
         return true;
     gw_http_metrics_count_limit(worker->frontend->http_metrics, worker->shard,
-                                outcome == GW_REQUEST_MEMORY_OVER_TOTAL
-                                    ? GW_LIMIT_REQUEST_MEMORY
-                                    : GW_LIMIT_REQUEST_MEMORY_PER_CONNECTION);
+                                gw_request_memory_limit(outcome));
     return false;
 }
 

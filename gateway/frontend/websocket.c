@@ -56,6 +56,7 @@ struct gw_websocket {
     enum { TAKES_NONE, TAKES_ONE, TAKES_MANY } takes;
     struct gw_websocket_frames frames;
     struct gw_buf message; /* framed; the call has it until on_sent */
+    size_t held_bytes;     /* of the connection's memory */
     uint64_t taken;        /* messages */
     uint64_t bytes_in;
     bool is_sending;
@@ -205,6 +206,7 @@ static void destroy(struct gw_websocket *ws)
     gw_timer_stop(ws->worker->loop, &ws->timer);
     if (ws->connection != NULL) {
         h2o_linklist_unlink(&ws->link);
+        gw_request_memory_resize(&ws->connection->memory, &ws->held_bytes, 0);
         if (ws->is_deaf && !ws->close_received)
             gw_connection_linger(ws->connection); /* so that it reads why */
         gw_connection_close(ws->connection);
@@ -428,6 +430,19 @@ static void stop_reading(struct gw_websocket *ws)
     look_by(ws, now_ms(ws) + LOOK_MS);
 }
 
+static void charge(struct gw_websocket *ws)
+{
+    enum gw_request_memory_outcome outcome =
+        gw_request_memory_resize(&ws->connection->memory, &ws->held_bytes,
+                                 ws->frames.message.capacity + ws->message.capacity);
+    if (outcome == GW_REQUEST_MEMORY_FITS || ws->is_deaf)
+        return;
+    count_limit(ws, gw_request_memory_limit(outcome));
+    stop_listening(ws);
+    gw_buf_dispose(&ws->frames.message);
+    give_up(ws, GW_UNAVAILABLE, GW_WEBSOCKET_TRY_LATER, GW_SLICE("no memory for the message"));
+}
+
 static void take_input(struct gw_websocket *ws)
 {
     struct gw_websocket_event event = {.kind = GW_WEBSOCKET_TEXT};
@@ -436,6 +451,7 @@ static void take_input(struct gw_websocket *ws)
         gw_websocket_read(&ws->frames, &bytes, &event);
         h2o_buffer_consume(&ws->sock->input, ws->sock->input->size - bytes.len);
         on_event(ws, &event);
+        charge(ws);
     }
     if (ws->is_deaf)
         h2o_buffer_consume(&ws->sock->input, ws->sock->input->size);
