@@ -122,9 +122,7 @@ static bool has_room(struct gw_websocket *ws)
         &ws->connection->memory, &ws->held_bytes, bytes > UNCHARGED_MAX ? bytes : 0);
     if (outcome == GW_REQUEST_MEMORY_FITS)
         return true;
-    count_limit(ws, outcome == GW_REQUEST_MEMORY_OVER_TOTAL
-                        ? GW_LIMIT_REQUEST_MEMORY
-                        : GW_LIMIT_REQUEST_MEMORY_PER_CONNECTION);
+    count_limit(ws, gw_request_memory_limit(outcome));
     return false;
 }
 
