@@ -88,6 +88,7 @@ static void log_access(const struct gw_websocket *ws, int status, uint64_t durat
             .trace_id = ws->trace_id,
             .request_id = ws->request_id,
             .remote_addr = ws->remote_addr,
+            .ctx = ws->ctx,
             .tls_version = connection ? h2o_socket_get_ssl_protocol_version(ws->sock) : NULL,
             .tls_client = connection ? connection->tls.client : NULL,
         });
@@ -269,7 +270,7 @@ static void start_call(struct gw_websocket *ws)
     };
     if (ws->route->timeout_ms != 0)
         params.deadline_ms = gw_websocket_now_ms(ws) + ws->route->timeout_ms;
-    ws->call = gw_upstream_call(ws->worker->upstreams, ws->route->upstream, &params,
+    ws->call = gw_upstream_call(ws->worker->upstreams, ws->upstream, &params,
                                 GW_UPSTREAM_NO_TIMEOUT, &ws->report);
     ask(ws);
     if (ws->takes == TAKES_NONE) {

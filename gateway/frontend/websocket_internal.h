@@ -19,7 +19,8 @@ struct gw_websocket {
     h2o_linklist_t link; /* of worker->websockets */
     gw_pool pool;        /* what is left of the request */
     const struct gw_route *route;
-    struct gw_slice path, trace_id, request_id, remote_addr;
+    size_t upstream;
+    struct gw_slice path, trace_id, request_id, remote_addr, ctx;
     struct gw_metadata metadata;
     uint64_t began_ns;
 

@@ -3,6 +3,7 @@
 #include <h2o/http1.h>
 
 #include "base/mem.h"
+#include "frontend/hooked.h"
 #include "frontend/websocket_handshake.h"
 #include "frontend/websocket_internal.h"
 
@@ -25,6 +26,7 @@ static struct gw_websocket *create(const struct gw_exchange *x)
     ws->worker = x->worker;
     ws->connection = x->connection;
     ws->route = x->route;
+    ws->upstream = x->upstream;
     ws->began_ns = x->began_ns;
     ws->grpc_status = -1;
     ws->trace_id = gw_pool_dup(&ws->pool, x->headers.trace.x_trace_id);
@@ -109,6 +111,9 @@ static void answer_fault(struct gw_exchange *x, const struct gw_request_fault *f
 
 static void upgrade(struct gw_exchange *x, struct gw_websocket *ws)
 {
+    gw_hooked_drop(x);
+    ws->ctx = gw_pool_dup(&ws->pool, gw_hooked_ctx(x));
+    gw_exchange_unwatch_client(x);
     x->is_handed_over = true;
     x->req->res.status = 101;
     x->req->res.reason = "Switching Protocols";
@@ -118,6 +123,18 @@ static void upgrade(struct gw_exchange *x, struct gw_websocket *ws)
     h2o_http1_upgrade(x->req, NULL, 0, gw_websocket_on_upgraded, ws);
 }
 
+void gw_websocket_open(struct gw_exchange *x, const struct gw_translate_request *request)
+{
+    struct gw_websocket *ws = create(x);
+    struct gw_failure failure;
+    if (prepare(ws, request, &x->req->pool, &failure) == 0) {
+        upgrade(x, ws);
+        return;
+    }
+    gw_websocket_dispose(ws);
+    gw_exchange_answer_failure(x, &failure);
+}
+
 bool gw_websocket_serve(struct gw_exchange *x, const struct gw_translate_request *request)
 {
     struct gw_route_match match;
@@ -125,20 +142,14 @@ bool gw_websocket_serve(struct gw_exchange *x, const struct gw_translate_request
         x->headers.protocol != GW_PROTOCOL_REST ||
         !find_route(x->worker->frontend->snapshot, request->path, &match))
         return false;
-    x->route = match.value;
-    x->cors = x->route->cors;
+    gw_exchange_take_route(x, match.value);
+    gw_hooked_begin(x);
     struct gw_request_fault fault = gw_websocket_fault(x->req, x->cors);
     if (fault.http_status != 0) {
         answer_fault(x, &fault);
         return true;
     }
-    struct gw_websocket *ws = create(x);
-    struct gw_failure failure;
-    if (prepare(ws, request, &x->req->pool, &failure) == 0) {
-        upgrade(x, ws);
-        return true;
-    }
-    gw_exchange_answer_failure(x, &failure);
-    gw_websocket_dispose(ws);
+    x->wants_websocket = true;
+    gw_exchange_serve(x, &match);
     return true;
 }

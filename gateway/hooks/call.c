@@ -191,8 +191,10 @@ static enum gw_hook_outcome run_hook(struct gw_hook_call *call)
     }
     call->began_ms = gw_loop_now_ms(loop_of(call));
     gw_hook_vm_count(vm, vm->set->files.items[call->file].runs);
+    call->is_starting = true;
     gw_hook_task_start(&call->task, step_of(call), RARRAY_PTR(call->ruby->hooks)[call->file],
                        gw_hook_thing(call, GW_HOOK_THING_REQUEST));
+    call->is_starting = false;
     return call->task.wait != NULL ? GW_HOOK_WAITING : finish_hook(call);
 }
 
@@ -247,7 +249,7 @@ static void tell(struct gw_hook_call *call, enum gw_hook_outcome outcome)
 
 void gw_hook_call_hook_over(struct gw_hook_call *call)
 {
-    if (!call->is_waiting)
+    if (call->is_starting)
         return; /* run_hook goes on */
     enum gw_hook_outcome outcome = finish_hook(call);
     tell(call, outcome == GW_HOOK_GO_ON ? advance(call) : outcome);
@@ -281,12 +283,13 @@ static void on_failing(struct gw_task *task)
 
 void gw_hook_call_lose(struct gw_hook_call *call)
 {
-    struct gw_hook_task *running = call->vm->task;
+    const struct gw_hook_task *task = call->vm->task;
+    bool is_running = task != NULL && task->call == call; /* the task is gone when cancelled */
     h2o_linklist_unlink(&call->link);
     call->ruby = NULL;
     call->is_lost = true;
     gw_hook_task_cancel(&call->task);
-    if (!call->is_waiting || (running != NULL && running->call == call))
+    if (!call->is_waiting || is_running)
         return;
     gw_hook_call_fail(call, 500, GW_INTERNAL, HOOK_FAILED);
     gw_loop_defer(loop_of(call), &call->failing);

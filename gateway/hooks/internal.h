@@ -87,6 +87,7 @@ struct gw_hook_ruby {
     mrb_value done;      /* what a fiber yields when its step is over */
     mrb_value hooks;     /* the last values of the files */
     mrb_value fibers;    /* and nil where one is gone */
+    mrb_value matches;   /* of each fiber that waits, what $~ was */
     mrb_value seats;     /* an Array for each request */
     struct RClass *request_class, *response_class, *error_class, *fields_class, *rpc_error_class,
         *halt_class;
@@ -228,10 +229,11 @@ struct gw_hook_call {
     h2o_linklist_t link; /* ruby->calls */
     bool is_lost;        /* had a seat, and its Ruby is gone */
 
-    unsigned phase;  /* 0: none; else of enum gw_hook_phase */
-    size_t next;     /* in the chain's order of the phase */
-    uint32_t file;   /* of the hook that runs */
-    bool is_waiting; /* the phase's function has returned so */
+    unsigned phase;   /* 0: none; else of enum gw_hook_phase */
+    size_t next;      /* in the chain's order of the phase */
+    uint32_t file;    /* of the hook that runs */
+    bool is_waiting;  /* the phase's function has returned so */
+    bool is_starting; /* the hook's first part runs */
     uint64_t began_ms;
     struct gw_timer limit;
     struct gw_task failing; /* the Ruby was lost while this waited */

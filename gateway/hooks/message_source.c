@@ -50,9 +50,7 @@ static int significant_digits(double value)
     return significant;
 }
 
-/* Of the doubles that the Float may have been, the one with the fewest digits: 19.99, not
- * 19.989999999999995. Numbers of 15 digits always come back, one of more may differ in the last. */
-static double restore(double kept)
+double gw_hook_real(double kept)
 {
     double best = kept;
     int fewest = isfinite(kept) ? significant_digits(kept) : 0;
@@ -84,7 +82,7 @@ static struct gw_value classify(struct gw_hook_source *s, mrb_value value)
     case MRB_TT_INTEGER:
         return (struct gw_value){.kind = GW_VALUE_INTEGER, .integer = mrb_integer(value)};
     case MRB_TT_FLOAT:
-        return (struct gw_value){.kind = GW_VALUE_REAL, .real = restore(mrb_float(value))};
+        return (struct gw_value){.kind = GW_VALUE_REAL, .real = gw_hook_real(mrb_float(value))};
     case MRB_TT_STRING:
         return (struct gw_value){.kind = GW_VALUE_STRING, .text = gw_hook_slice_of(value)};
     case MRB_TT_SYMBOL:

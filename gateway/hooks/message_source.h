@@ -31,5 +31,8 @@ void gw_hook_source_init(struct gw_hook_source *s, mrb_state *mrb, gw_pool *pool
 
 /* Floats as mruby keeps them: equal but for what it drops. */
 bool gw_hook_same_real(double a, double b);
+/* Of the doubles that the Float may have been, the one with the fewest digits: 19.99, not
+ * 19.989999999999995. Numbers of 15 digits always come back, one of more may differ in the last. */
+double gw_hook_real(double kept);
 
 #endif

@@ -169,6 +169,8 @@ module Sluice
     text = ""
     case body
     when nil
+    when String
+      text << body
     when Array
       body.each { |part| text << part.to_s }
     else

@@ -14,6 +14,7 @@
 
 #include "base/recycle.h"
 #include "hooks/log.h"
+#include "hooks/ruby_regexp.h"
 
 /* Idle fibers that are kept, and the largest stack, in values, of one that is. */
 #define IDLE_FIBERS_MAX 256
@@ -41,6 +42,7 @@ static uint32_t take_fiber(struct gw_hook_ruby *ruby)
     mrb_value fiber = mrb_funcall(ruby->mrb, ruby->new_fiber, "call", 0);
     uint32_t place = ruby->no_fibers.count > 0 ? pop(ruby->no_fibers.items, &ruby->no_fibers.count)
                                                : (uint32_t)RARRAY_LEN(ruby->fibers);
+    mrb_ary_set(ruby->mrb, ruby->matches, place, mrb_nil_value());
     mrb_ary_set(ruby->mrb, ruby->fibers, place, fiber);
     return place;
 }
@@ -117,6 +119,7 @@ static mrb_value start_body(mrb_state *mrb, void *arg)
 {
     struct run *run = arg;
     struct gw_hook_ruby *ruby = gw_hook_ruby_of(mrb);
+    gw_hook_regexp_set_last_match(mrb, mrb_nil_value());
     run->task->fiber = take_fiber(ruby);
     run->args[0] = RARRAY_PTR(ruby->steps)[run->step];
     return mrb_fiber_resume(mrb, fiber_of(mrb, run->task), 3, run->args);
@@ -125,6 +128,8 @@ static mrb_value start_body(mrb_state *mrb, void *arg)
 static mrb_value resume_body(mrb_state *mrb, void *arg)
 {
     struct run *run = arg;
+    mrb_value match = RARRAY_PTR(gw_hook_ruby_of(mrb)->matches)[run->task->fiber];
+    gw_hook_regexp_set_last_match(mrb, match);
     mrb_value value = run->make != NULL ? run->make(mrb, run->make_arg) : mrb_nil_value();
     return mrb_fiber_resume(mrb, fiber_of(mrb, run->task), 1, &value);
 }
@@ -229,6 +234,9 @@ struct gw_hook_task *gw_hook_task_current(mrb_state *mrb)
 mrb_value gw_hook_task_await(mrb_state *mrb, struct gw_hook_task *task, struct gw_hook_wait *wait)
 {
     task->wait = wait;
+    /* Does not raise: the place is there. */
+    mrb_ary_set(mrb, gw_hook_ruby_of(mrb)->matches, (mrb_int)task->fiber,
+                gw_hook_regexp_last_match(mrb));
     return mrb_fiber_yield(mrb, 0, NULL);
 }
 

@@ -235,9 +235,11 @@ static void on_get_book(void *arg, struct gw_server_call *call, struct gw_slice 
     if (trace != NULL)
         snprintf(w->backend_trace, sizeof(w->backend_trace), "%.*s", GW_SLICE_ARG(trace->value));
     /* GetBookRequest.name and Book.id are both field 1. */
-    if (message.len > 2 && memmem(message.base, message.len, "missing", 7) != NULL)
+    if (message.base == NULL)
+        message = GW_SLICE("");
+    if (memmem(message.base, message.len, "missing", 7) != NULL)
         gw_server_call_finish(call, GW_NOT_FOUND, GW_SLICE("no such book"), (struct gw_slice){0});
-    else if (message.len > 2 && memmem(message.base, message.len, "never", 5) != NULL)
+    else if (memmem(message.base, message.len, "never", 5) != NULL)
         return;
     else {
         gw_server_call_write(call, message);
@@ -436,10 +438,12 @@ static inline const char *metric(const struct world *w, const char *name)
     static char line[256];
     struct gw_buf out = GW_BUF_HEAP;
     gw_metrics_expose(w->metrics, &out);
-    const char *at = strstr(gw_buf_terminate(&out), name);
+    char wanted[128];
+    snprintf(wanted, sizeof(wanted), "\n%s", name);
+    const char *at = strstr(gw_buf_terminate(&out), wanted);
     line[0] = '\0';
     if (at != NULL)
-        snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\n"), at);
+        snprintf(line, sizeof(line), "%.*s", (int)strcspn(at + 1, "\n"), at + 1);
     gw_buf_dispose(&out);
     return line;
 }
