@@ -283,12 +283,13 @@ static void on_failing(struct gw_task *task)
 
 void gw_hook_call_lose(struct gw_hook_call *call)
 {
-    struct gw_hook_task *running = call->vm->task;
+    const struct gw_hook_task *task = call->vm->task;
+    bool is_running = task != NULL && task->call == call; /* the task is gone when cancelled */
     h2o_linklist_unlink(&call->link);
     call->ruby = NULL;
     call->is_lost = true;
     gw_hook_task_cancel(&call->task);
-    if (!call->is_waiting || (running != NULL && running->call == call))
+    if (!call->is_waiting || is_running)
         return;
     gw_hook_call_fail(call, 500, GW_INTERNAL, HOOK_FAILED);
     gw_loop_defer(loop_of(call), &call->failing);

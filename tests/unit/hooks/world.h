@@ -235,9 +235,11 @@ static void on_get_book(void *arg, struct gw_server_call *call, struct gw_slice 
     if (trace != NULL)
         snprintf(w->backend_trace, sizeof(w->backend_trace), "%.*s", GW_SLICE_ARG(trace->value));
     /* GetBookRequest.name and Book.id are both field 1. */
-    if (message.len > 2 && memmem(message.base, message.len, "missing", 7) != NULL)
+    if (message.base == NULL)
+        message = GW_SLICE("");
+    if (memmem(message.base, message.len, "missing", 7) != NULL)
         gw_server_call_finish(call, GW_NOT_FOUND, GW_SLICE("no such book"), (struct gw_slice){0});
-    else if (message.len > 2 && memmem(message.base, message.len, "never", 5) != NULL)
+    else if (memmem(message.base, message.len, "never", 5) != NULL)
         return;
     else {
         gw_server_call_write(call, message);
