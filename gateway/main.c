@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "config/config.h"
 #include "frontend/gateway.h"
+#include "hooks/hooks.h"
 #include "runtime/snapshot.h"
 
 /* Exit statuses. */
@@ -55,6 +56,7 @@ struct options {
 struct loaded {
     struct gw_config *config;
     struct gw_snapshot *snapshot;
+    struct gw_hook_set *hooks;
 };
 
 static int usage(const char *format, const char *what)
@@ -71,17 +73,21 @@ static int load(const struct options *options, struct loaded *ret_loaded)
     struct loaded loaded = {.config = gw_config_load(options->config, &errors)};
     if (loaded.config != NULL)
         loaded.snapshot = gw_snapshot_create(loaded.config, &errors);
-    if (loaded.snapshot == NULL) {
+    if (loaded.snapshot != NULL)
+        loaded.hooks = gw_hook_set_create(loaded.snapshot, &errors);
+    if (loaded.hooks == NULL) {
         gw_diagnostics_print(&errors, stderr);
+        gw_snapshot_destroy(loaded.snapshot);
         gw_config_destroy(loaded.config);
     }
     gw_diagnostics_dispose(&errors);
     *ret_loaded = loaded;
-    return loaded.snapshot != NULL ? 0 : EXIT_FAULT;
+    return loaded.hooks != NULL ? 0 : EXIT_FAULT;
 }
 
 static void unload(struct loaded *loaded)
 {
+    gw_hook_set_destroy(loaded->hooks);
     gw_snapshot_destroy(loaded->snapshot);
     gw_config_destroy(loaded->config);
 }
@@ -90,7 +96,7 @@ static int command_run(const struct options *options, struct loaded *loaded)
 {
     (void)options;
     struct gw_error error;
-    if (gw_gateway_run(loaded->snapshot, SLUICE_VERSION, &error) == 0)
+    if (gw_gateway_run(loaded->snapshot, loaded->hooks, SLUICE_VERSION, &error) == 0)
         return 0;
     fprintf(stderr, "sluice: %s\n", error.message);
     return EXIT_FAULT;

@@ -20,6 +20,14 @@ enum gw_wait {
     GW_WAIT_END,     /* its end, or a close to go through */
 };
 
+/* Its two ends, as hooks see them. */
+struct gw_connection_ends {
+    bool is_known;
+    uint16_t port, peer_port;
+    uint8_t address_length;
+    char address[INET6_ADDRSTRLEN]; /* ours */
+};
+
 struct gw_connection {
     struct gw_worker *worker;
     h2o_linklist_t link; /* of worker->connections */
@@ -41,6 +49,7 @@ struct gw_connection {
         size_t bytes;
     } linger;
     struct gw_peer peer;
+    struct gw_connection_ends ends; /* see hook_host.c */
     struct gw_request_memory_account memory;
     struct {
         h2o_socket_cb libh2o_read;     /* what libh2o waits for requests with; NULL: not yet */

@@ -8,6 +8,7 @@
 #include "frontend/exchange_internal.h"
 #include "frontend/files.h"
 #include "frontend/grpc.h"
+#include "frontend/hooked.h"
 #include "frontend/http1.h"
 #include "frontend/request_stream.h"
 #include "frontend/stream.h"
@@ -101,6 +102,7 @@ static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
                             .remote_addr = x->headers.client_address,
                             .tls_version = h2o_socket_get_ssl_protocol_version(x->connection->sock),
                             .tls_client = x->connection->tls.client,
+                            .ctx = gw_hooked_ctx(x),
                         });
 }
 
@@ -111,13 +113,20 @@ void gw_exchange_count_call(struct gw_exchange *x, int grpc_status, uint64_t now
                                grpc_status, now_ns - x->began_ns);
 }
 
+void gw_exchange_cancel_call(struct gw_exchange *x)
+{
+    if (x->call == NULL)
+        return;
+    gw_call_cancel(x->call);
+    x->call = NULL;
+    gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
+}
+
 static void on_dispose(void *arg)
 {
     struct gw_exchange *x = arg;
-    if (x->call != NULL) {
-        gw_call_cancel(x->call);
-        gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
-    }
+    gw_exchange_cancel_call(x);
+    gw_hooked_drop(x);
     gw_task_cancel(x->worker->loop, &x->leave);
     gw_stream_dispose(x->stream);
     gw_request_stream_dispose(x->request_stream);
@@ -156,6 +165,11 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->json = gw_buf_in_pool(&req->pool);
     x->message_count = 0;
     x->message_error.status = GW_OK;
+    x->match = NULL;
+    x->wants_websocket = false;
+    x->hook_phases = 0;
+    x->hooked = NULL;
+    x->framed = (struct gw_slice){0};
     x->stream = NULL;
     x->request_stream = NULL;
     x->grpc.deadline_ms = 0;
@@ -171,6 +185,13 @@ static struct gw_exchange *begin(h2o_req_t *req)
 }
 
 /* --- answering --- */
+
+/* What a hook has said the gateway does not say itself. */
+static bool is_set_by_hook(const struct gw_exchange *x, h2o_iovec_t name)
+{
+    return x->hooked != NULL &&
+           h2o_find_header_by_str(&x->req->res.headers, name.base, name.len, -1) >= 0;
+}
 
 void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type)
 {
@@ -191,7 +212,7 @@ void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type
     const size_t count = sizeof(own) / sizeof(*own);
     h2o_vector_reserve(&req->pool, &req->res.headers, req->res.headers.size + count);
     for (size_t i = 0; i < count; i++) {
-        if (own[i].value.len > 0)
+        if (own[i].value.len > 0 && !is_set_by_hook(x, *own[i].name))
             req->res.headers.entries[req->res.headers.size++] =
                 (h2o_header_t){own[i].name, own[i].shown_name,
                                h2o_iovec_init(own[i].value.base, own[i].value.len)};
@@ -230,21 +251,29 @@ static void answer_json(struct gw_exchange *x, int http_status)
     gw_exchange_answer(x, http_status, GW_SLICE("application/json"), x->json.len);
 }
 
-void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
-                              struct gw_slice message, struct gw_slice details)
+void gw_exchange_tell_error(struct gw_exchange *x, int http_status, int code,
+                            struct gw_slice message, struct gw_slice details)
 {
     const struct gw_snapshot *snapshot = x->worker->frontend->snapshot;
     static const struct gw_json_options plain;
-    if (x->headers.protocol != GW_PROTOCOL_REST) {
-        gw_grpc_answer_error(x, code, message, details);
-        return;
-    }
     x->json.len = 0;
     gw_status_to_json(gw_snapshot_schema(snapshot), code, message, details,
                       x->route != NULL && x->route->binding != NULL ? &x->route->binding->json
                                                                     : &plain,
                       &x->req->pool, &x->json);
     answer_json(x, http_status);
+}
+
+void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
+                              struct gw_slice message, struct gw_slice details)
+{
+    static const struct gw_metadata no_trailers;
+    if (x->headers.protocol != GW_PROTOCOL_REST)
+        gw_grpc_answer_error(x, code, message, details);
+    else if ((x->hook_phases & GW_HOOK_ERROR) != 0)
+        gw_hooked_error(x, http_status, code, message, details, &no_trailers);
+    else
+        gw_exchange_tell_error(x, http_status, code, message, details);
 }
 
 static int http_status_of(const struct gw_call_result *result)
@@ -259,6 +288,11 @@ int gw_exchange_code_of(const struct gw_call_result *result)
 
 void gw_exchange_answer_result(struct gw_exchange *x, const struct gw_call_result *result)
 {
+    if ((x->hook_phases & GW_HOOK_ERROR) != 0) {
+        gw_hooked_error(x, http_status_of(result), gw_exchange_code_of(result), result->message,
+                        result->details, &result->trailers);
+        return;
+    }
     gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
     gw_exchange_answer_error(x, http_status_of(result), gw_exchange_code_of(result),
                              result->message, result->details);
@@ -277,8 +311,10 @@ static void on_message(void *arg, struct gw_slice message)
     struct gw_exchange *x = arg;
     if (x->message_count++ > 0)
         return; /* told at the end */
-    if (gw_transcode_response(x->route->binding, message, &x->req->pool, &x->json,
-                              &x->message_error) == 0)
+    if ((x->hook_phases & GW_HOOK_RESPONSE) != 0)
+        gw_hooked_take_message(x, message);
+    else if (gw_transcode_response(x->route->binding, message, &x->req->pool, &x->json,
+                                   &x->message_error) == 0)
         x->message_error.status = GW_OK;
     else if (x->message_error.status == GW_OK)
         x->message_error.status = GW_INTERNAL;
@@ -291,6 +327,10 @@ static void on_end(void *arg, const struct gw_call_result *result)
     gw_exchange_count_call(x, result->status, gw_clock_ns());
     if (result->status != GW_OK) {
         gw_exchange_answer_result(x, result);
+        return;
+    }
+    if ((x->hook_phases & GW_HOOK_RESPONSE) != 0 && x->message_count == 1) {
+        gw_hooked_answer(x, &result->trailers);
         return;
     }
     gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
@@ -341,19 +381,23 @@ void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callback
         params.passes_through = true;
         params.content_type = x->grpc.upstream_type;
     }
-    x->call = gw_upstream_call(x->worker->upstreams, route->upstream, &params,
+    x->call = gw_upstream_call(x->worker->upstreams, x->upstream, &params,
                                is_unary ? route->timeout_ms : GW_UPSTREAM_NO_TIMEOUT, &x->report);
 }
 
 /* --- the client's side while the backend works --- */
 
+static bool is_under_way(const struct gw_exchange *x)
+{
+    return x->call != NULL || gw_hooked_is_waiting(x);
+}
+
 static void abandon(struct gw_exchange *x)
 {
-    if (x->call == NULL)
+    if (!is_under_way(x))
         return;
-    gw_call_cancel(x->call);
-    x->call = NULL;
-    gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
+    gw_hooked_drop(x);
+    gw_exchange_cancel_call(x);
     if (x->stream != NULL && gw_stream_abandon(x->stream))
         return;
     x->req->http1_is_persistent = 0;
@@ -381,12 +425,22 @@ static void on_client_readable(h2o_socket_t *sock, const char *error)
  * leaves. */
 void gw_exchange_watch_client(struct gw_exchange *x)
 {
-    if (!is_http1(x))
+    if (!is_http1(x) || x->watching)
         return;
     h2o_socket_t *sock = x->req->conn->callbacks->get_socket(x->req->conn);
     x->watching = true;
     h2o_socket_dont_read(sock, 1);
     h2o_socket_read_start(sock, on_client_readable);
+}
+
+void gw_exchange_unwatch_client(struct gw_exchange *x)
+{
+    if (!x->watching)
+        return;
+    h2o_socket_t *sock = x->req->conn->callbacks->get_socket(x->req->conn);
+    x->watching = false;
+    h2o_socket_read_stop(sock);
+    h2o_socket_dont_read(sock, 0);
 }
 
 void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struct gw_slice message)
@@ -489,7 +543,7 @@ void gw_exchange_answer_failure(struct gw_exchange *x, const struct gw_failure *
                              (struct gw_slice){0});
 }
 
-static struct gw_translate_request request_of(const struct gw_exchange *x)
+struct gw_translate_request gw_exchange_request_of(const struct gw_exchange *x)
 {
     const h2o_req_t *req = x->req;
     struct gw_slice path = path_of(req);
@@ -508,9 +562,10 @@ static struct gw_translate_request request_of(const struct gw_exchange *x)
 static void serve_unary(struct gw_exchange *x, const struct gw_route_match *match,
                         const struct gw_translate_request *request)
 {
-    struct gw_slice framed;
+    struct gw_slice framed = x->framed;
     struct gw_failure failure;
-    if (gw_route_translate(match, request, &x->req->pool, &framed, &failure) != 0) {
+    if (framed.base == NULL &&
+        gw_route_translate(match, request, &x->req->pool, &framed, &failure) != 0) {
         gw_exchange_answer_failure(x, &failure);
         return;
     }
@@ -520,17 +575,13 @@ static void serve_unary(struct gw_exchange *x, const struct gw_route_match *matc
     gw_call_send(x->call, framed, GW_SEND_END);
 }
 
-static void serve(struct gw_exchange *x, const struct gw_route_match *match)
+void gw_exchange_serve_match(struct gw_exchange *x, const struct gw_route_match *match)
 {
-    if (x->body->fault != GW_BODY_SOUND) {
-        struct gw_failure failure;
-        gw_exchange_body_failure(x, &failure);
-        gw_exchange_answer_failure(x, &failure);
-        return;
-    }
     const struct gw_method *method = x->route->method;
-    struct gw_translate_request request = request_of(x);
-    if (x->headers.protocol != GW_PROTOCOL_REST)
+    struct gw_translate_request request = gw_exchange_request_of(x);
+    if (x->wants_websocket)
+        gw_websocket_open(x, &request);
+    else if (x->headers.protocol != GW_PROTOCOL_REST)
         gw_grpc_serve(x);
     else if (method == NULL)
         gw_files_serve(x);
@@ -540,26 +591,45 @@ static void serve(struct gw_exchange *x, const struct gw_route_match *match)
         serve_unary(x, match, &request);
 }
 
+void gw_exchange_serve(struct gw_exchange *x, const struct gw_route_match *match)
+{
+    if (x->body->fault != GW_BODY_SOUND) {
+        struct gw_failure failure;
+        gw_exchange_body_failure(x, &failure);
+        gw_exchange_answer_failure(x, &failure);
+    } else if ((x->hook_phases & GW_HOOK_REQUEST) != 0) {
+        gw_hooked_request(x, match);
+    } else {
+        gw_exchange_serve_match(x, match);
+    }
+}
+
 static void on_body(void *arg)
 {
     struct gw_exchange *x = arg;
-    serve(x, x->match);
+    gw_exchange_serve(x, x->match);
+}
+
+void gw_exchange_take_route(struct gw_exchange *x, const struct gw_route *route)
+{
+    x->route = route;
+    x->cors = route->cors;
+    x->upstream = route->upstream;
 }
 
 /* Whether there is a route; else it is answered. */
 static bool find_route(struct gw_exchange *x, struct gw_route_match *match)
 {
-    struct gw_translate_request request = request_of(x);
+    struct gw_translate_request request = gw_exchange_request_of(x);
     struct gw_failure failure;
     if (gw_cors_serve_preflight(x, request.path) || gw_websocket_serve(x, &request))
         return false;
     if (gw_snapshot_route(x->worker->frontend->snapshot, &request, &x->req->pool, match,
-                          &failure) == 0) {
-        x->route = match->value;
-        x->cors = x->route->cors;
-    }
+                          &failure) == 0)
+        gw_exchange_take_route(x, match->value);
     if (x->headers.protocol != GW_PROTOCOL_REST)
         return gw_grpc_begin(x);
+    gw_hooked_begin(x);
     if (x->route == NULL)
         gw_exchange_answer_failure(x, &failure);
     return x->route != NULL;
@@ -587,7 +657,7 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
         return 0;
     bool is_read_as_it_comes = !is_http1(x) && gw_route_takes_messages(x->route);
     if (is_read_as_it_comes || gw_request_body_collect(x->body, on_body, x)) {
-        serve(x, &match);
+        gw_exchange_serve(x, &match);
     } else {
         x->match = h2o_mem_alloc_pool(&req->pool, sizeof(match));
         *x->match = match;
@@ -679,7 +749,7 @@ static int sweep_request(h2o_req_t *req, void *arg)
 {
     (void)arg;
     struct gw_exchange *x = gw_connection_of(req->conn)->http1.exchange;
-    if (x != NULL && x->call != NULL && gw_connection_has_left(x->connection->sock))
+    if (x != NULL && is_under_way(x) && gw_connection_has_left(x->connection->sock))
         gw_loop_defer(x->worker->loop, &x->leave); /* it may free what libh2o stands on here */
     return 0;
 }

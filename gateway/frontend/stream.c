@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "frontend/hooked.h"
 #include "frontend/request_stream.h"
 
 /* No further message is asked for while so much waits for the client. */
@@ -28,6 +29,7 @@ struct gw_stream {
     bool ended;            /* nothing follows what is in the buffers */
     bool breaks;           /* ... and then the connection is broken off */
     bool finished;         /* libh2o was told so: nothing may be sent */
+    bool withdrawn;        /* something else is the answer */
     struct gw_buf waiting; /* what came while libh2o had the other */
     struct gw_buf writing_from;
     struct gw_slice unwritten; /* of writing_from, the piece that libh2o has included */
@@ -98,6 +100,8 @@ static void write_on(struct gw_stream *s)
         s->unwritten = gw_buf_slice(&s->writing_from);
     }
     if (s->unwritten.len == 0 && !s->ended)
+        return;
+    if (!s->started && s->exchange->hooked != NULL && gw_hooked_holds_stream(s->exchange))
         return;
     if (!s->started)
         start(s);
@@ -280,6 +284,8 @@ static void on_timer(struct gw_timer *timer)
         gw_buf_append(&s->waiting, heartbeat);
         write_on(s);
     }
+    if (s->withdrawn)
+        return;
     if (heartbeat.len > 0)
         next_ms = min(next_ms, (s->writing ? now : s->wrote_ms) + config->streaming.heartbeat_ms);
     gw_timer_start(s->exchange->worker->loop, timer, next_ms);
@@ -305,6 +311,17 @@ void gw_stream_begin(struct gw_stream *s)
     s->wrote_ms = s->moved_ms = now_ms(s);
     on_timer(&s->timer);
     ask(s);
+}
+
+void gw_stream_go_on(struct gw_stream *s)
+{
+    write_on(s);
+}
+
+void gw_stream_withdraw(struct gw_stream *s)
+{
+    s->finished = s->withdrawn = true;
+    gw_timer_stop(s->exchange->worker->loop, &s->timer);
 }
 
 void gw_stream_moved(struct gw_stream *s)

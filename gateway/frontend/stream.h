@@ -32,6 +32,10 @@ extern const struct gw_call_callbacks gw_stream_callbacks;
 void gw_stream_create(struct gw_exchange *x, const struct gw_stream_form *form);
 /* x->call has been started: asks for its first message. */
 void gw_stream_begin(struct gw_stream *stream);
+/* Hooks do not hold the answer back any more. */
+void gw_stream_go_on(struct gw_stream *stream);
+/* Something else is answered; nothing of the stream has gone out. */
+void gw_stream_withdraw(struct gw_stream *stream);
 /* A message has gone the other way: the stream is not idle. */
 void gw_stream_moved(struct gw_stream *stream);
 /* The call is over: ends the answer, or answers with what went wrong. */

@@ -23,6 +23,7 @@ enum gw_websocket_code {
     GW_WEBSOCKET_POLICY = 1008,
     GW_WEBSOCKET_TOO_BIG = 1009,
     GW_WEBSOCKET_UNEXPECTED = 1011,
+    GW_WEBSOCKET_TRY_AGAIN = 1013, /* registered since */
 };
 
 enum gw_websocket_kind {

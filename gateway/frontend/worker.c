@@ -1,11 +1,13 @@
 #include "frontend/worker.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "frontend/certificates.h"
 #include "frontend/connection.h"
 #include "frontend/exchange.h"
+#include "frontend/hooked.h"
 #include "frontend/http2.h"
 #include "frontend/listener.h"
 #include "frontend/websocket.h"
@@ -71,6 +73,23 @@ static void close_all(struct gw_worker *worker)
         gw_loop_turn(worker->loop, 1);
 }
 
+/* In one piece, so that lines of several threads do not mix. */
+void gw_worker_log_hook(void *arg, struct gw_slice line)
+{
+    (void)arg;
+    fwrite(line.base, 1, line.len, stderr);
+}
+
+static struct gw_hook_vm *create_hook_vm(struct gw_worker *worker)
+{
+    return gw_hook_vm_create(worker->frontend->hooks, &(struct gw_hook_vm_options){
+                                                          .loop = worker->loop,
+                                                          .upstreams = worker->upstreams,
+                                                          .shard = worker->shard,
+                                                          .log = gw_worker_log_hook,
+                                                      });
+}
+
 /* On the control thread. */
 static void on_end(struct gw_message *message)
 {
@@ -92,6 +111,9 @@ static void *run(void *arg)
             gw_access_log_writer_create(frontend->access_log, worker->loop, worker->shard);
     worker->upstreams =
         gw_upstreams_create(frontend->upstream_set, worker->loop, worker->shard, worker->index);
+    h2o_linklist_init_anchor(&worker->hooked);
+    if (frontend->hooks != NULL)
+        worker->hook_vm = create_hook_vm(worker);
     pthread_barrier_wait(&frontend->started);
     worker->sweep.fn = on_sweep;
     gw_timer_start(worker->loop, &worker->sweep, gw_loop_now_ms(worker->loop) + SWEEP_MS);
@@ -99,9 +121,11 @@ static void *run(void *arg)
     gw_loop_run(worker->loop);
 
     gw_timer_stop(worker->loop, &worker->sweep);
+    gw_hooked_end_all(worker);
     gw_upstreams_destroy(worker->upstreams); /* answers what waits with 503 */
     close_all(worker);
     gw_http2_destroy(worker->http2);
+    gw_hook_vm_destroy(worker->hook_vm);
     gw_access_log_writer_destroy(worker->access_log);
     h2o_multithread_queue_t *queue = worker->h2o.queue;
     h2o_context_dispose(&worker->h2o);

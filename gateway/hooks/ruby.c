@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/random.h"
 #include "hooks/fields.h"
 #include "hooks/internal.h"
 #include "hooks/log.h"
@@ -83,6 +84,13 @@ static mrb_value run_code(mrb_state *mrb, struct gw_slice code)
     return value;
 }
 
+/* mruby's own seed is the time: the same for workers that start together. */
+static void seed(mrb_state *mrb)
+{
+    mrb_value number = mrb_fixnum_value(gw_random_below(INT32_MAX));
+    mrb_funcall(mrb, mrb_obj_value(mrb_class_get(mrb, "Random")), "srand", 1, number);
+}
+
 static mrb_value set_up(mrb_state *mrb, void *arg)
 {
     struct gw_hook_ruby *ruby = arg;
@@ -93,6 +101,7 @@ static mrb_value set_up(mrb_state *mrb, void *arg)
     if (mrb->exc != NULL)
         return mrb_nil_value();
     withhold(mrb);
+    seed(mrb);
 
     mrb_value self = mrb_obj_value(sluice);
     ruby->done = keep(mrb, mrb_obj_new(mrb, mrb->object_class, 0, NULL));

@@ -40,9 +40,9 @@ int gw_hook_compile(mrb_state *mrb, const char *path, struct gw_slice text, stru
     int result = proc != NULL ? dump(mrb, proc, out) : -1;
     for (size_t i = 0; i < parser->nerr && i < 10; i++) {
         const struct mrb_parser_message *message = &parser->error_buffer[i];
-        gw_diagnostics_add(errors,
-                           (struct gw_place){path, message->lineno, (unsigned)message->column + 1},
-                           "%s", message->message);
+        unsigned column = message->column > 0 ? (unsigned)message->column : 1;
+        gw_diagnostics_add(errors, (struct gw_place){path, message->lineno, column}, "%s",
+                           message->message);
     }
     if (result != 0 && parser->nerr == 0)
         gw_diagnostics_add(errors, (struct gw_place){path, 1, 1}, "cannot be compiled");
@@ -117,7 +117,7 @@ static mrb_value try_body(mrb_state *mrb, void *arg)
     struct trial *trial = arg;
     struct gw_hook_ruby *ruby = gw_hook_ruby_of(mrb);
     mrb_value exception;
-    if (!gw_hook_ruby_load(ruby, trial->file, &exception))
+    if (!gw_hook_ruby_load(ruby, trial->file, &exception) && !ruby->heap.exceeded)
         report(mrb, &ruby->set->files.items[trial->file], exception, trial->errors);
     return mrb_nil_value();
 }

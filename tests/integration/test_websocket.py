@@ -435,6 +435,23 @@ def test_a_message_in_very_many_fragments(t):
     ws.expect_end(1009, "too many frames")
 
 
+def test_memory_for_messages_has_a_limit(t):
+    gateway = start(t, feed.FeedServer(t), limits="request_body: 1MiB, request_memory: 16MiB")
+    clients = []
+    for _ in range(40):
+        ws = connect(gateway, CHAT)
+        ws.send_raw(frame(TEXT, b"x" * 900000, fin=False))
+        clients.append(ws)
+    wait_for("the limit", lambda: gateway.metrics().value("http_limits_total", limit="request_memory") > 0)
+    clients[-1].expect_end(1013, "memory")
+    for ws in clients:
+        ws.close()
+    wait_for("memory", lambda: gateway.metrics().value("http_request_memory_bytes") < 1 << 20)
+    ws = connect(gateway, CHAT)
+    ws.send({"text": "x" * 900000})
+    expect_equal(len(ws.message()["text"]), 900000)
+
+
 def test_a_flood_of_pings(t):
     gateway = start(t, feed.FeedServer(t), limits="control_frames: 200")
     ws = connect(gateway, CHAT)
