@@ -4,6 +4,8 @@
 
 class GatherUser
   NOT_FOUND = 5
+  # Of the user, to callers without the scope users.personal.
+  SHOWN = %w[id username created_at]
 
   def on_request(req)
     id = req.params["id"]
@@ -12,7 +14,7 @@ class GatherUser
       -> { optional("order.v1.OrderService/ListOrders", id) },
       -> { optional("payment.v1.PaymentService/ListPayments", id) }
     )
-    answer(req, 200, in_camel_case("user" => user["user"],
+    answer(req, 200, in_camel_case("user" => shown(req, user["user"]),
                                    "orders" => orders && (orders["orders"] || []),
                                    "payments" => payments && (payments["payments"] || [])))
   rescue Sluice::RPCError => error
@@ -31,6 +33,11 @@ class GatherUser
   rescue Sluice::RPCError => error
     Sluice.log(:warn, "gathered without #{method}", code: error.code, message: error.message)
     nil
+  end
+
+  def shown(req, user)
+    return user if (req.ctx["scopes"] || "").split.include?("users.personal")
+    user.select { |name, _| SHOWN.include?(name) }
   end
 
   # Names as everywhere else in answers: created_at is createdAt.

@@ -148,8 +148,9 @@ def test_a_user_is_gathered_from_three_services(t):
     orders = [system.ok("POST", "/v1/orders", {"userId": user_id, "items": [item]})["order"] for _ in range(6)]
     payment = system.ok("POST", "/v1/payments", {"orderId": orders[0]["orderId"], "userId": user_id,
                                                  "amount": 1299.99, "paymentMethod": "card"})["payment"]
-    gathered = system.get(overview)
+    gathered = system.get(overview, SUPPORT)
     expect_equal(gathered["user"], system.get(f"/v1/users/{user_id}", SUPPORT)["user"], "user")
+    expect_equal(sorted(system.get(overview)["user"]), ["createdAt", "id", "username"], "user without the scope")
     expect_equal(gathered["orders"], orders[:0:-1], "the last five orders")
     expect_equal({**gathered["payments"][0], "refunded": 0}, {**payment, "refunded": 0}, "payments")
     response = system.gateway.get(overview, READER)
