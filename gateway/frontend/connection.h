@@ -54,12 +54,13 @@ struct gw_connection {
     struct {
         h2o_socket_cb libh2o_read;     /* what libh2o waits for requests with; NULL: not yet */
         bool is_head_checked;          /* of the request that is coming in or under way */
-        size_t scanned;                /* see gw_http1_head_check */
+        size_t scanned;                /* see gw_http1_head_check; in the end, the head's length */
         size_t held_bytes;             /* of `memory`, for the socket's input */
-        size_t seen_by_libh2o;         /* bytes of a head that it has found not to be whole */
+        h2o_buffer_t *rest;            /* what came behind the last request; NULL: nothing */
+        size_t rest_begins;            /* in it */
         struct gw_request_fault fault; /* http_status is 0: none */
         struct gw_exchange *exchange;  /* the request under way; NULL: none */
-        struct gw_task next;           /* waits for the next head, or a body */
+        struct gw_task next;           /* goes on to the next head, or a body */
         h2o_socket_cb libh2o_written;  /* what libh2o waits for the end of 100 Continue with */
     } http1;
 };

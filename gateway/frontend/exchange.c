@@ -5,62 +5,18 @@
 
 #include "base/clock.h"
 #include "frontend/cors.h"
+#include "frontend/error_stream.h"
 #include "frontend/exchange_internal.h"
 #include "frontend/files.h"
 #include "frontend/grpc.h"
 #include "frontend/hooked.h"
 #include "frontend/http1.h"
+#include "frontend/http_reason.h"
 #include "frontend/request_stream.h"
 #include "frontend/stream.h"
 #include "frontend/streaming.h"
 #include "frontend/websocket.h"
 #include "transcode/transcode.h"
-
-static const char *reason_of(int http_status)
-{
-    switch (http_status) {
-    case 400:
-        return "Bad Request";
-    case 401:
-        return "Unauthorized";
-    case 403:
-        return "Forbidden";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 406:
-        return "Not Acceptable";
-    case 408:
-        return "Request Timeout";
-    case 409:
-        return "Conflict";
-    case 413:
-        return "Content Too Large";
-    case 415:
-        return "Unsupported Media Type";
-    case 417:
-        return "Expectation Failed";
-    case 426:
-        return "Upgrade Required";
-    case 429:
-        return "Too Many Requests";
-    case 431:
-        return "Request Header Fields Too Large";
-    case 499:
-        return "Client Closed Request";
-    case 501:
-        return "Not Implemented";
-    case 502:
-        return "Bad Gateway";
-    case 503:
-        return "Service Unavailable";
-    case 504:
-        return "Gateway Timeout";
-    default:
-        return "Internal Server Error";
-    }
-}
 
 /* HTTP/2 disposes of a request whose client has left, and watches over its answer. */
 static bool is_http1(const struct gw_exchange *x)
@@ -135,7 +91,7 @@ static void on_dispose(void *arg)
     if (x->req->res.status == 0)
         x->req->res.status = 499; /* the connection went before there was an answer */
     if (is_http1(x))
-        gw_http1_request_done(x->connection);
+        gw_http1_request_done(x->connection, x->req);
     if (x->is_handed_over)
         return;
     uint64_t duration_ns = gw_clock_ns() - x->began_ns;
@@ -238,7 +194,7 @@ void gw_exchange_answer(struct gw_exchange *x, int http_status, struct gw_slice 
     h2o_req_t *req = x->req;
     gw_exchange_await_taking(x);
     req->res.status = http_status;
-    req->res.reason = http_status == 200 ? "OK" : reason_of(http_status);
+    req->res.reason = http_status == 200 ? "OK" : gw_http_reason(http_status);
     req->res.content_length = content_length;
     gw_exchange_add_headers(x, content_type);
     h2o_start_response(req, &generator);
@@ -668,31 +624,6 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
 /* --- errors that libh2o answers by itself: a body over the limit, broken framing, an unknown
  * expectation --- */
 
-struct error_stream {
-    h2o_ostream_t super;
-    struct gw_exchange *exchange;
-};
-
-static int code_of(int http_status)
-{
-    switch (http_status) {
-    case 413:
-        return GW_RESOURCE_EXHAUSTED;
-    default:
-        return http_status < 500 ? GW_INVALID_ARGUMENT : GW_INTERNAL;
-    }
-}
-
-static void error_stream_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count,
-                              h2o_send_state_t state)
-{
-    struct gw_exchange *x = ((struct error_stream *)self)->exchange;
-    (void)bufs;
-    (void)count;
-    h2o_iovec_t body = h2o_iovec_init(x->json.base, x->json.len);
-    h2o_ostream_send_next(self, req, &body, gw_exchange_is_head(x) ? 0 : 1, state);
-}
-
 /* The head is all there, and so the route is known. */
 static const struct gw_config_cors *cors_of(const struct gw_exchange *x)
 {
@@ -709,30 +640,12 @@ static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostrea
     struct gw_exchange *x = begin(req);
     if (is_http1(x))
         gw_connection_linger(x->connection);
-    static const struct gw_json_options plain;
     if (req->res.status == 413)
         gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
     struct gw_slice message =
         req->res.status == 413 ? body_too_large(x) : gw_slice_str(req->res.reason);
-    struct gw_slice content_type = GW_SLICE("application/json");
-    if (gw_protocol_is_web(x->headers.protocol)) {
-        content_type = gw_grpc_web_error(x, code_of(req->res.status), message);
-        req->res.status = 200;
-    } else {
-        gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot),
-                          code_of(req->res.status), message, (struct gw_slice){0}, &plain,
-                          &req->pool, &x->json);
-    }
-    req->res.reason = req->res.status == 200 ? "OK" : reason_of(req->res.status);
-    req->res.content_length = x->json.len;
-    req->res.headers = (h2o_headers_t){0};
     x->cors = cors_of(x);
-    gw_exchange_add_headers(x, content_type);
-    gw_exchange_await_taking(x);
-    struct error_stream *stream = (void *)h2o_add_ostream(req, sizeof(*stream), slot);
-    stream->super.do_send = error_stream_send;
-    stream->exchange = x;
-    h2o_setup_next_ostream(req, &stream->super.next);
+    h2o_setup_next_ostream(req, gw_error_stream_put(x, message, slot));
 }
 
 void gw_exchange_register(h2o_hostconf_t *host)

@@ -102,7 +102,7 @@ bool gw_grpc_begin(struct gw_exchange *x)
     return true;
 }
 
-/* --- a call whose answer is one message --- */
+/* --- a call of one message each way --- */
 
 static void on_headers(void *arg, const struct gw_metadata *headers)
 {
@@ -139,10 +139,9 @@ static void on_end(void *arg, const struct gw_call_result *result)
     gw_grpc_answer(x, result);
 }
 
-static const struct gw_call_callbacks one_message_answer = {
+static const struct gw_call_callbacks unary_answer = {
     .on_headers = on_headers,
     .on_message = on_message,
-    .on_sent = gw_request_stream_on_sent,
     .on_end = on_end,
 };
 
@@ -150,13 +149,14 @@ static const struct gw_call_callbacks one_message_answer = {
 
 static void start(struct gw_exchange *x)
 {
+    const struct gw_method *method = x->route->method;
     gw_exchange_watch_client(x);
-    if (x->route->method->server_streaming) {
+    if (method->client_streaming || method->server_streaming) {
         gw_grpc_stream_create(x);
         gw_exchange_start_call(x, &gw_stream_callbacks);
         gw_stream_begin(x->stream);
     } else {
-        gw_exchange_start_call(x, &one_message_answer);
+        gw_exchange_start_call(x, &unary_answer);
         gw_call_request(x->call, GW_REQUEST_ALL);
     }
 }

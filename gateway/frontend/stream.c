@@ -22,6 +22,7 @@ struct gw_stream {
     struct gw_exchange *exchange;
     const struct gw_stream_form *form;
     uint64_t message_count;
+    bool begins;           /* the headers are to go out, with or without a message */
     bool started;          /* status and headers are out, and so no plain error is possible */
     bool asked;            /* for a message that is not in */
     bool writing;          /* libh2o has a piece */
@@ -99,7 +100,7 @@ static void write_on(struct gw_stream *s)
         shrink(&s->waiting);
         s->unwritten = gw_buf_slice(&s->writing_from);
     }
-    if (s->unwritten.len == 0 && !s->ended)
+    if (s->unwritten.len == 0 && !s->ended && (s->started || !s->begins))
         return;
     if (!s->started && s->exchange->hooked != NULL && gw_hooked_holds_stream(s->exchange))
         return;
@@ -173,8 +174,14 @@ void gw_stream_end(struct gw_stream *s, const struct gw_call_result *result)
 static void on_headers(void *arg, const struct gw_metadata *headers)
 {
     struct gw_exchange *x = arg;
-    if (!x->stream->started)
-        x->stream->form->take_headers(x, headers);
+    struct gw_stream *s = x->stream;
+    if (s->started)
+        return;
+    s->form->take_headers(x, headers);
+    /* libh2o would end a chunked answer with a piece of no bytes. */
+    s->begins = s->form->begins_with_headers && x->req->version >= 0x200;
+    if (s->begins)
+        flush_later(s);
 }
 
 static int append_message(struct gw_stream *s, struct gw_slice message, struct gw_error *error)

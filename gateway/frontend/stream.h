@@ -5,7 +5,7 @@
 
 #include "frontend/exchange_internal.h"
 
-/* How such an answer is written in a client's protocol. All slots are required but the last. */
+/* How such an answer is written in a client's protocol. All functions are required but the last. */
 struct gw_stream_form {
     /* The backend's initial metadata; nothing has gone out yet. */
     void (*take_headers)(struct gw_exchange *x, const struct gw_metadata *headers);
@@ -21,6 +21,9 @@ struct gw_stream_form {
                        struct gw_buf *out);
     /* Answers a call that failed before anything was sent. */
     void (*answer_failure)(struct gw_exchange *x, const struct gw_call_result *result);
+    /* Where the protocol can tell later failures as well as early ones: the answer begins as soon
+     * as the backend's headers are in, before there is a message. Only over HTTP/2. */
+    bool begins_with_headers;
     /* What is sent while there is no message; may be empty. NULL: nothing. */
     struct gw_slice (*heartbeat)(const struct gw_exchange *x);
 };

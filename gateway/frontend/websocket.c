@@ -296,8 +296,8 @@ static void open_socket(struct gw_websocket *ws, h2o_socket_t *sock)
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){UNREAD_MAX}, sizeof(int));
     ws->moved_ms = ws->pinged_ms = gw_websocket_now_ms(ws);
     gw_websocket_start_reading(ws);
-    gw_http2_budget_init(&ws->controls, limits->control_frames, limits->control_frames / 10,
-                         gw_websocket_now_ms(ws));
+    gw_budget_init(&ws->controls, limits->control_frames, limits->control_frames / 10,
+                   gw_websocket_now_ms(ws));
 }
 
 void gw_websocket_on_upgraded(void *arg, h2o_socket_t *sock, size_t request_bytes)

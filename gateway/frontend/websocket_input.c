@@ -67,7 +67,7 @@ static void count_limit(const struct gw_websocket *ws, enum gw_limit limit)
 
 static void on_control(struct gw_websocket *ws, const struct gw_websocket_event *event)
 {
-    if (!gw_http2_budget_spend(&ws->controls, gw_websocket_now_ms(ws))) {
+    if (!gw_budget_spend(&ws->controls, gw_websocket_now_ms(ws))) {
         count_limit(ws, GW_LIMIT_CONTROL_FRAMES);
         fail(ws, GW_WEBSOCKET_POLICY, GW_SLICE("too many pings"));
     } else if (event->kind == GW_WEBSOCKET_PING) {
@@ -122,9 +122,7 @@ static bool has_room(struct gw_websocket *ws)
         &ws->connection->memory, &ws->held_bytes, bytes > UNCHARGED_MAX ? bytes : 0);
     if (outcome == GW_REQUEST_MEMORY_FITS)
         return true;
-    count_limit(ws, outcome == GW_REQUEST_MEMORY_OVER_TOTAL
-                        ? GW_LIMIT_REQUEST_MEMORY
-                        : GW_LIMIT_REQUEST_MEMORY_PER_CONNECTION);
+    count_limit(ws, gw_request_memory_limit(outcome));
     return false;
 }
 

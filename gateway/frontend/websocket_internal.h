@@ -5,7 +5,7 @@
 #define GW_FRONTEND_WEBSOCKET_INTERNAL_H
 
 #include "frontend/exchange_internal.h"
-#include "frontend/http2_budget.h"
+#include "base/budget.h"
 #include "frontend/websocket_frames.h"
 
 /* How soon a client that has left is noticed while its messages wait. */
@@ -42,7 +42,7 @@ struct gw_websocket {
     bool has_ended;  /* our side of the call is closed */
     bool is_reading;
     bool is_deaf; /* nothing that comes matters any more */
-    struct gw_http2_budget controls;
+    struct gw_budget controls;
 
     /* To the client. */
     struct gw_buf waiting; /* what came while the socket had the other */

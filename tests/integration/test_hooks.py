@@ -7,8 +7,12 @@ import time
 
 import grpc
 
-from gateway_config import OK, Recorder, fail, user_answer
-from harness import RawClient, expect, expect_equal, expect_error, expect_within, wait_for
+import feed
+import h2
+from gateway_config import Recorder, fail, user_answer
+from harness import Failure, expect, expect_equal, expect_error, expect_within, wait_for
+from test_client_streams import Collector
+from websocket import WebSocket
 
 CONFIG = """
 listen: [{address: "127.0.0.1:@PORT@"}]
@@ -55,41 +59,47 @@ def recorder(t, **more):
     return record, t.backend(methods)
 
 
-def log_of(gateway, text):
-    """The hook log's entries with that text."""
-    found = []
-    for line in gateway.output().splitlines():
-        if line.startswith("{"):
-            entry = json.loads(line)
-            if entry.get("text") == text:
-                found.append(entry)
-    return found
-
-
 def test_on_request_sees_the_request(t):
     _, backend = recorder(t)
-    gateway = start(
-        t,
-        backend,
-        """
-        class Hook
-          def on_request(req)
-            req.reply(200, headers: {"content-type" => "text/plain"}, body: [
-              req.method, req.path, req.query, req.scheme, req.authority, req.remote_addr, req.route, req.grpc_method,
-              req.params.inspect, req.headers["x-a"], req.metadata["authorization"], req.message.inspect,
-              req.trace_id.size, req.ctx.inspect].join("\\n"))
-          end
-        end
-        Hook.new
-        """,
+    code = """
+    class Hook
+      def on_request(req)
+        names = %w[method path query scheme authority remote_addr route grpc_method params message upstream]
+        seen = names.map { |name| [name, req.send(name)] }.to_h
+        seen["a"] = req.headers["X-A"]
+        seen["metadata"] = req.metadata["authorization"]
+        seen["trace"] = req.trace_id.size
+        req.reply(200, headers: {"content-type" => "application/json"}, body: JSON.generate(seen))
+      end
+    end
+    Hook.new
+    """
+    gateway = start(t, backend, code)
+    headers = [("X-A", "1"), ("X-A", "2"), ("Authorization", "me")]
+    answer = gateway.get("/v1/users?page=2&page_size=%33", headers)
+    expect_equal(answer.header("content-type"), "application/json")
+    expect_equal(
+        answer.json(),
+        {
+            "method": "GET",
+            "path": "/v1/users",
+            "query": "page=2&page_size=%33",
+            "scheme": "http",
+            "authority": f"127.0.0.1:{gateway.port}",
+            "remote_addr": "127.0.0.1",
+            "route": "/v1/users",
+            "grpc_method": "user.v1.UserService/ListUsers",
+            "params": {"page": "2", "page_size": "3"},
+            "message": {"page": 2, "page_size": 3},
+            "upstream": "user-service",
+            "a": "1, 2",
+            "metadata": "me",
+            "trace": 32,
+        },
     )
-    answer = gateway.get("/v1/users/a%20b?x=1", [("X-A", "1"), ("X-A", "2"), ("Authorization", "me")])
-    expect_equal(answer.status, 200, f"status of {answer}")
-    expect_equal(answer.header("content-type"), "text/plain")
-    lines = answer.body.decode().split("\n")
-    expect_equal(lines[:4], ["GET", "/v1/users/a%20b", "x=1", "http"])
-    expect_equal(lines[4:7], [f"127.0.0.1:{gateway.port}", "127.0.0.1", "/v1/users/{id}"])
-    expect_equal(lines[7], "user.v1.UserService/GetUser")
+    answer = gateway.get("/v1/users/a%20b")
+    seen = answer.json()
+    expect_equal((seen["path"], seen["params"], seen["message"]), ("/v1/users/a%20b", {"id": "a b"}, {"id": "a b"}))
 
 
 def test_a_message_is_refused_as_without_hooks(t):
@@ -647,11 +657,11 @@ def test_faults_of_files_are_told_at_start(t):
     def told(*parts, **hooks):
         try:
             start(t, backend, **hooks)
-        except AssertionError as error:
+        except Failure as failure:
             for part in parts:
-                expect(part in str(error), f"expected {part!r} in {error}")
+                expect(part in str(failure), f"expected {part!r} in {failure}")
             return
-        raise AssertionError(f"{hooks}: the gateway has started")
+        raise Failure(f"{hooks}: the gateway has started")
 
     told("global0.rb:2:", "syntax error", global_hooks=["x = 1\ny = = 2"])
     told("global0.rb:1:", "boom", global_hooks=["raise 'boom'"])
@@ -690,7 +700,7 @@ def test_native_grpc_goes_through_hooks(t):
     expect("grpc-accept-encoding" not in record.last(), "answers that hooks look at come uncompressed")
     try:
         stub("DeleteUser", metadata=[("x-key", "k")], id="7")
-        raise AssertionError("expected an error")
+        raise Failure("expected an error")
     except grpc.RpcError as error:
         expect_equal((error.code(), error.details()), (grpc.StatusCode.NOT_FOUND, "no such user (hooked)"))
 
@@ -703,7 +713,7 @@ def test_compressed_messages_do_not_pass_hooks_unseen(t):
     call = channel.unary_unary("/user.v1.UserService/GetUser", request.SerializeToString, response.FromString)
     try:
         call(request(id="7" * 1000), metadata=[("x-key", "k")], compression=grpc.Compression.Gzip, timeout=5)
-        raise AssertionError("expected an error")
+        raise Failure("expected an error")
     except grpc.RpcError as error:
         expect_equal(error.code(), grpc.StatusCode.UNIMPLEMENTED, error.details())
     expect_equal(record.requests, [], "calls")
@@ -720,3 +730,228 @@ def test_grpc_web_goes_through_hooks(t):
     answer = gateway.request("POST", "/user.v1.UserService/GetUser", frame, {**headers, "X-Key": "k"})
     expect(b"hidden" in answer.body and b"grpc-status:0" in answer.body, f"{answer}")
     expect_equal(answer.header("x-hook"), "1")
+
+
+def test_http2_goes_through_hooks(t):
+    _, backend = recorder(t)
+    gateway = start(t, backend, PROTOCOLS)
+    with h2.Client(gateway.port) as client:
+        refused = client.request("/v1/users/7")
+        served = client.request("/v1/users/7", more=[("x-key", "k")])
+        expect_equal(client.answer(refused).status, 401)
+        answer = client.answer(served)
+        expect_equal((answer.status, json.loads(answer.body)), (200, {"user": {"id": "7!", "email": "hidden"}}))
+
+
+def test_a_stream_that_is_reset_cancels_what_its_hook_waits_for(t):
+    cancelled = threading.Event()
+    begun = threading.Event()
+
+    def get_user(request, context):
+        context.add_callback(cancelled.set)
+        begun.set()
+        cancelled.wait(5)
+        return user_answer(t, id="late")
+
+    backend = t.backend({"user.v1.UserService/GetUser": get_user})
+    code = """
+    class Hook
+      def on_request(req) = Sluice.call("user.v1.UserService/GetUser", {"id" => "slow"})
+    end
+    Hook.new
+    """
+    gateway = start(t, backend, code)
+    with h2.Client(gateway.port) as client:
+        stream = client.request("/v1/users/7")
+        expect(begun.wait(5), "the hook's call")
+        client.send(h2.RST_STREAM, 0, stream, (8).to_bytes(4, "big"))
+        expect(cancelled.wait(2), "the hook's call is cancelled soon after its stream is reset")
+        client.settle()
+
+
+FEED = feed.CONFIG.replace("tracing: {}", "hooks: [@HOOK@]\ntracing: {}")
+
+
+def feed_gateway(t, backend, code):
+    path = t.write("hook.rb", code)
+    return feed.gateway(t, backend, config=FEED.replace("@HOOK@", path))
+
+
+STREAMED = """
+class Hook
+  def on_request(req)
+    raise "message" unless req.message.nil?
+    req.reply(401, body: "no key") unless req.headers["x-key"]
+    req.metadata["seen"] = "1"
+  end
+  def on_response(req, res)
+    raise "message" unless res.message.nil?
+    Sluice.sleep(0.1)
+    case req.headers["x-want"]
+    when "reply" then req.reply(418, body: "a pot")
+    when "raise" then raise "no"
+    end
+    res.headers["x-hook"] = "1"
+  end
+  def on_error(req, error)
+    error.message = error.message + " (hooked)"
+  end
+end
+Hook.new
+"""
+
+
+def test_streams_go_through_hooks(t):
+    ended = threading.Event()
+
+    def watch(request, context):
+        expect_equal(dict(context.invocation_metadata()).get("seen"), "1")
+        context.add_callback(ended.set)
+        if request.feed == "none":
+            context.abort(grpc.StatusCode.NOT_FOUND, "no feed")
+        for number in (1, 2, 3):
+            yield feed.item(t, feed=request.feed, number=number)
+        if request.feed == "long":
+            ended.wait(5)
+
+    gateway = feed_gateway(t, feed.backend(t, Watch=watch), STREAMED)
+    answer = gateway.get("/v1/feeds/news")
+    expect_equal((answer.status, answer.body), (401, b"no key"))
+    stream = gateway.stream("GET", "/v1/feeds/news", headers={"X-Key": "k"})
+    expect_equal((stream.status, stream.header("x-hook")), (200, "1"))
+    expect_equal([one["number"] for one in stream.rest()], ["1", "2", "3"])
+    expect_error(gateway.get("/v1/feeds/none", {"X-Key": "k"}), 404, 5, "no feed (hooked)")
+    ended.clear()
+    answer = gateway.get("/v1/feeds/long", {"X-Key": "k", "X-Want": "reply"})
+    expect_equal((answer.status, answer.body), (418, b"a pot"))
+    expect(ended.wait(2), "the call behind a reply is cancelled")
+    expect_error(gateway.get("/v1/feeds/news", {"X-Key": "k", "X-Want": "raise"}), 500, 13, "hook failed (hooked)")
+
+
+def test_streams_of_requests_go_through_hooks(t):
+    collector = Collector(t)
+    gateway = feed_gateway(t, feed.backend(t, Collect=collector), STREAMED.replace("unless res.message.nil?", "unless res.message['items'] == 2"))
+    body = b'{"number": "1"}\n{"number": "2"}\n'
+    headers = {"Content-Type": "application/x-ndjson", "X-Key": "k"}
+    answer = gateway.request("POST", "/v1/feeds/news/items", body, headers)
+    expect_equal((answer.status, answer.json()["items"], answer.header("x-hook")), (200, "2", "1"))
+    with h2.Client(gateway.port) as client:
+        stream = client.request("/v1/feeds/news/items", "POST", list({k.lower(): v for k, v in headers.items()}.items()), body)
+        expect_equal(json.loads(client.answer(stream).body)["items"], "2")
+        stream = client.request("/v1/feeds/news/items", "POST", [("content-type", "application/x-ndjson")], body, end=False)
+        expect_equal(client.answer(stream).status, 401)
+
+
+def test_a_client_that_leaves_a_stream_that_its_hook_holds(t):
+    ended = threading.Event()
+
+    def watch(request, context):
+        context.add_callback(ended.set)
+        yield feed.item(t, feed=request.feed, number=1)
+        ended.wait(10)
+
+    gateway = feed_gateway(t, feed.backend(t, Watch=watch), "class Hook\n  def on_response(req, res) = Sluice.sleep(4)\nend\nHook.new")
+    client = gateway.client()
+    client.send(b"GET /v1/feeds/news HTTP/1.1\r\nHost: a\r\n\r\n")
+    time.sleep(0.3)
+    client.close()
+    expect(ended.wait(2), "the call is cancelled soon after its client has left")
+
+
+def test_websockets_go_through_hooks(t):
+    seen = []
+
+    def watch(request, context):
+        seen.append(dict(context.invocation_metadata()).get("seen"))
+        yield feed.item(t, feed=request.feed, number=1)
+
+    code = """
+    class Hook
+      def on_request(req)
+        req.ctx["who"] = "me"
+        Sluice.sleep(0.1)
+        req.reply(401, body: "no key") unless req.headers["x-key"]
+        req.metadata["seen"] = "1"
+        req.response_headers["x-hook"] = "1"
+      end
+    end
+    Hook.new
+    """
+    gateway = feed_gateway(t, feed.backend(t, Watch=watch), code)
+    refused = WebSocket(gateway.port, "/v1/feeds/news")
+    expect_equal(refused.status, 401)
+    ws = WebSocket(gateway.port, "/v1/feeds/news", {"X-Key": "k"})
+    expect_equal((ws.status, ws.headers.get("x-hook")), (101, "1"))
+    expect_equal(ws.rest(), [{"feed": "news", "number": "1"}])
+    ws.expect_end(1000)
+    expect_equal(seen, ["1"])
+    lines = wait_for("two lines", lambda: len(gateway.access_log()) >= 2 and gateway.access_log())
+    expect_equal([(line["status"], line["ctx"]) for line in lines], [(401, {"who": "me"}), (101, {"who": "me"})])
+
+
+def test_files_are_behind_hooks(t):
+    os.makedirs(os.path.join(t.folder, "docs"))
+    t.write("docs/a.txt", "text")
+    hook = t.write(
+        "hook.rb",
+        """
+        class Hook
+          def on_request(req)
+            req.reply(401, body: "no key") unless req.headers["x-key"]
+            req.response_headers["x-hook"] = "1"
+          end
+          def on_error(req, error)
+            error.message = "sorry"
+          end
+        end
+        Hook.new
+        """,
+    )
+    config = """
+listen: [{address: "127.0.0.1:@PORT@"}]
+admin: {address: "127.0.0.1:@ADMIN@"}
+routes: [{match: GET /docs/**, files: docs, hooks: [@HOOK@]}]
+"""
+    gateway = t.gateway(config, HOOK=hook)
+    expect_equal(gateway.get("/docs/a.txt").status, 401)
+    answer = gateway.get("/docs/a.txt", {"X-Key": "k"})
+    expect_equal((answer.status, answer.body, answer.header("x-hook")), (200, b"text", "1"))
+    expect_error(gateway.get("/docs/b.txt", {"X-Key": "k"}), 404, 5, "sorry")
+
+
+def test_many_at_once_keep_apart(t):
+    """Pipelined, over several connections, with hooks that wait for different times."""
+    _, backend = recorder(t)
+    code = """
+    class Hook
+      def on_request(req)
+        req.ctx["id"] = req.params["id"]
+        Sluice.sleep(req.params["id"].to_i % 7 * 0.003)
+        req.message["id"] << "-" << req.ctx["id"]
+      end
+      def on_response(req, res)
+        Sluice.sleep(req.params["id"].to_i % 5 * 0.002)
+        res.message["user"]["username"] = req.ctx["id"]
+      end
+    end
+    Hook.new
+    """
+    gateway = start(t, backend, code, workers=2)
+    failures = []
+
+    def ask(first):
+        client = gateway.client()
+        numbers = range(first, first + 40)
+        client.send(b"".join(b"GET /v1/users/%d HTTP/1.1\r\nHost: a\r\n\r\n" % n for n in numbers))
+        for n in numbers:
+            user = client.response().json()["user"]
+            if user != {"id": f"{n}-{n}", "username": str(n)}:
+                failures.append((n, user))
+        client.close()
+
+    threads = [threading.Thread(target=ask, args=(1000 * i,)) for i in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expect_equal(failures, [])

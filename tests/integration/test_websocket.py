@@ -1,6 +1,7 @@
 """WebSocket: methods that stream in each direction, their ends, limits, and clients that mean harm."""
 
 import json
+import os
 import queue
 import random
 import re
@@ -165,7 +166,8 @@ def test_over_tls(t):
 
     metadata = {}
     backend = feed.backend(t, Chat=chat, Watch=items(t, 100))
-    config = CONFIG.replace("@WEBSOCKET@", "").replace('{address: "127.0.0.1:@PORT@"}', '{address: "127.0.0.1:@PORT@", tls: @TLS@}')
+    listener = '{address: "127.0.0.1:@PORT@"}'
+    config = CONFIG.replace("@WEBSOCKET@", "").replace(listener, '{address: "127.0.0.1:@PORT@", tls: @TLS@}')
     for name in "LIMITS", "STREAMING":
         config = config.replace(f"@{name}@", "")
     config = config.replace("@SET@", t.write("feed.binpb", feed.protos(t).bytes))
@@ -181,6 +183,28 @@ def test_over_tls(t):
     expect_equal(len(ws.rest()), 100)
     line = wait_for("the log line", lambda: [one for one in site.gateway.access_log() if one["status"] == 101])[0]
     expect_equal(line["tls_version"], "TLSv1.3")
+
+
+def test_the_example_for_browsers(t):
+    service = t.service("user-service")
+    with open(os.path.join(t.source, "conf", "browser.yaml"), encoding="utf-8") as file:
+        config = file.read()
+    for old, new in (
+        ("0.0.0.0:8080", "127.0.0.1:@PORT@"),
+        ("127.0.0.1:9090", "127.0.0.1:@ADMIN@"),
+        ("127.0.0.1:8001", service.address),
+        ("127.0.0.1:8002", service.address),
+        ("${SLUICE_DESCRIPTORS:-../build/proto/services.binpb}", "@SET@"),
+    ):
+        expect(old in config, f"{old} in the example")
+        config = config.replace(old, new)
+    gateway = t.gateway(config)
+    page = {"Origin": "http://localhost:3000"}
+    response = gateway.get("/v1/users", page)
+    expect_equal((response.status, response.header("access-control-allow-origin")), (200, page["Origin"]))
+    ws = connect(gateway, "/v1/health/user.v1.UserService", page)
+    expect_equal(ws.message(), {"status": "SERVING"})
+    ws.close()
 
 
 # --- ends ---
@@ -329,7 +353,8 @@ def test_wrong_handshakes(t):
 
 
 def test_requests_that_are_answered_as_without_upgrade(t):
-    gateway = start(t, feed.backend(t, Watch=items(t, 1), Count=lambda *_: feed.protos(t).new("feed.v1.Counters", sent=7)))
+    counters = feed.protos(t).new("feed.v1.Counters", sent=7)
+    gateway = start(t, feed.backend(t, Watch=items(t, 1), Count=lambda *_: counters))
     expect_equal(gateway.raw(handshake("/v1/counters")).json(), {"sent": "7"})
     expect_error(gateway.raw(handshake("/nowhere")), 404, 5)
     for old, new in (
