@@ -57,6 +57,11 @@ struct gw_hook_set {
     struct gw_hook_vm *vms;
 };
 
+/* A set of this one file for every route, whatever the configuration names; `path` is borrowed for
+ * life. */
+struct gw_hook_set *gw_hook_set_create_of(const struct gw_snapshot *snapshot, const char *path,
+                                          struct gw_diagnostics *errors);
+
 const struct gw_hook_chain *gw_hook_chain_of(const struct gw_hook_set *set,
                                              const struct gw_route *route);
 

@@ -16,9 +16,16 @@
 
 /* --- the environment --- */
 
+/* A Hash copies keys that are not frozen. */
+static void set_key(mrb_state *mrb, mrb_value env, mrb_value key, mrb_value value)
+{
+    MRB_SET_FROZEN_FLAG(mrb_str_ptr(key));
+    mrb_hash_set(mrb, env, key, value);
+}
+
 static void set(mrb_state *mrb, mrb_value env, const char *name, mrb_value value)
 {
-    mrb_hash_set(mrb, env, mrb_str_new_static(mrb, name, strlen(name)), value);
+    set_key(mrb, env, mrb_str_new_static(mrb, name, strlen(name)), value);
 }
 
 static void set_text(mrb_state *mrb, mrb_value env, const char *name, struct gw_slice text)
@@ -77,7 +84,7 @@ static void set_headers(mrb_state *mrb, mrb_value env, struct gw_hook_host *host
             mrb_str_cat_cstr(mrb, known, is_cookie ? "; " : ", ");
             mrb_str_cat(mrb, known, value.base, value.len);
         } else {
-            mrb_hash_set(mrb, env, key, mrb_str_new(mrb, value.base, value.len));
+            set_key(mrb, env, key, mrb_str_new(mrb, value.base, value.len));
         }
         mrb_gc_arena_restore(mrb, arena);
     }
@@ -130,8 +137,8 @@ static mrb_value request_env(mrb_state *mrb, mrb_value self)
     mrb_gc_arena_restore(mrb, arena);
     for (size_t i = 0; i < call->env.count; i++) {
         const struct gw_metadatum *variable = &call->env.items[i];
-        mrb_hash_set(mrb, env, gw_hook_string(mrb, variable->name),
-                     gw_hook_string(mrb, variable->value));
+        set_key(mrb, env, gw_hook_string(mrb, variable->name),
+                gw_hook_string(mrb, variable->value));
         mrb_gc_arena_restore(mrb, arena);
     }
     set_headers(mrb, env, host);

@@ -169,11 +169,8 @@ static void append_files(struct gw_hook_set *set, struct gw_hook_chain *chain,
 }
 
 static void make_chain(struct gw_hook_set *set, struct gw_hook_chain *chain,
-                       const struct gw_string_list *own)
+                       const struct gw_string_list *global, const struct gw_string_list *own)
 {
-    static const struct gw_string_list none;
-    const struct gw_string_list *global = &set->config->hooks;
-    own = own != NULL ? own : &none;
     chain->files = gw_alloc((global->count + own->count) * sizeof(*chain->files));
     append_files(set, chain, global);
     append_files(set, chain, own);
@@ -198,19 +195,22 @@ static void find_upstreams(struct gw_hook_set *set)
     }
 }
 
-struct gw_hook_set *gw_hook_set_create(const struct gw_snapshot *snapshot,
-                                       struct gw_diagnostics *errors)
+/* `only` stands for what the configuration names, where it is not NULL. */
+static struct gw_hook_set *create(const struct gw_snapshot *snapshot,
+                                  const struct gw_string_list *only, struct gw_diagnostics *errors)
 {
+    static const struct gw_string_list none;
     size_t errors_before = errors->count;
     struct gw_hook_set *set = gw_alloc(sizeof(*set));
     const struct gw_config *config = gw_snapshot_config(snapshot);
+    const struct gw_string_list *global = only != NULL ? only : &config->hooks;
     set->snapshot = snapshot;
     set->config = config;
     pthread_mutex_init(&set->lock, NULL);
-    make_chain(set, &set->global, NULL);
+    make_chain(set, &set->global, global, &none);
     set->chains = gw_alloc(config->route_count * sizeof(*set->chains));
     for (size_t i = 0; i < config->route_count; i++)
-        make_chain(set, &set->chains[i], &config->routes[i].hooks);
+        make_chain(set, &set->chains[i], global, only != NULL ? &none : &config->routes[i].hooks);
     find_upstreams(set);
     if (set->files.count > 0)
         compile_all(set, errors);
@@ -223,6 +223,19 @@ struct gw_hook_set *gw_hook_set_create(const struct gw_snapshot *snapshot,
         return set;
     gw_hook_set_destroy(set);
     return NULL;
+}
+
+struct gw_hook_set *gw_hook_set_create(const struct gw_snapshot *snapshot,
+                                       struct gw_diagnostics *errors)
+{
+    return create(snapshot, NULL, errors);
+}
+
+struct gw_hook_set *gw_hook_set_create_of(const struct gw_snapshot *snapshot, const char *path,
+                                          struct gw_diagnostics *errors)
+{
+    struct gw_string file = {path, {path, 0, 0}};
+    return create(snapshot, &(struct gw_string_list){&file, 1}, errors);
 }
 
 static void dispose_counter(struct gw_hook_counter *counter)

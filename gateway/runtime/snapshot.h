@@ -121,6 +121,11 @@ int gw_route_translate_message(const struct gw_message_source *source, uint64_t 
 void gw_route_split_failure(const struct gw_message_source *source, const struct gw_error *error,
                             gw_pool *pool, struct gw_failure *ret_failure);
 
+/* Method, path and query of "PATCH /v1/users/7?x=1". -1 and an error when it is not METHOD, a space
+ * and a path. */
+int gw_request_line_parse(struct gw_slice text, struct gw_translate_request *ret_request,
+                          struct gw_error *error);
+
 /* What would become of "PATCH /v1/users/7?x=1" (`request`) with this body; `content_type` empty
  * stands for application/json. Appends one JSON object and a newline: {"route", "grpc", "upstream",
  * "message"} ("messages", a list, where the body has several) and returns 0, or {"status", "error"}
