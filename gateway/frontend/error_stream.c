@@ -49,7 +49,7 @@ h2o_ostream_t **gw_error_stream_put(struct gw_exchange *x, struct gw_slice messa
         gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot), code, message,
                           (struct gw_slice){0}, &plain, &req->pool, &x->json);
     }
-    req->res.reason = req->res.status == 200 ? "OK" : gw_http_reason(req->res.status);
+    req->res.reason = gw_http_reason(req->res.status);
     req->res.content_length = x->json.len;
     req->res.headers = (h2o_headers_t){0};
     gw_exchange_add_headers(x, content_type);

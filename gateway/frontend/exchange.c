@@ -194,7 +194,7 @@ void gw_exchange_answer(struct gw_exchange *x, int http_status, struct gw_slice 
     h2o_req_t *req = x->req;
     gw_exchange_await_taking(x);
     req->res.status = http_status;
-    req->res.reason = http_status == 200 ? "OK" : gw_http_reason(http_status);
+    req->res.reason = gw_http_reason(http_status);
     req->res.content_length = content_length;
     gw_exchange_add_headers(x, content_type);
     h2o_start_response(req, &generator);

@@ -7,6 +7,7 @@
 
 #include "base/encoding.h"
 #include "base/mem.h"
+#include "frontend/hooked.h"
 #include "frontend/error_stream.h"
 
 /* One for each route of the snapshot; those that lead elsewhere stay zero. libh2o knows a handler's
@@ -116,7 +117,7 @@ static void on_setup_ostream(h2o_req_prefilter_t *self, h2o_req_t *req, h2o_ostr
 void gw_files_serve(struct gw_exchange *x)
 {
     h2o_req_t *req = x->req;
-    struct folder *folder = &x->worker->frontend->files->folders[x->route->index];
+    const struct folder *folder = &x->worker->frontend->files->folders[x->route->index];
     /* Decoded, and without `.` and `..`: it may have left the folder's prefix. */
     struct gw_slice path = gw_slice(req->path_normalized.base, req->path_normalized.len);
     bool is_prefix = path.len + 1 == folder->prefix.len &&
@@ -126,10 +127,18 @@ void gw_files_serve(struct gw_exchange *x)
         status = 0;
     else if (gw_slice_starts_with(path, folder->prefix))
         status = check(x->route->files, gw_slice_from(path, folder->prefix.len), &req->pool);
-    if (status != 0) {
+    if (status != 0)
         fail(x, status);
-        return;
-    }
+    else if ((x->hook_phases & GW_HOOK_RESPONSE) != 0)
+        gw_hooked_file(x);
+    else
+        gw_files_send(x);
+}
+
+void gw_files_send(struct gw_exchange *x)
+{
+    h2o_req_t *req = x->req;
+    const struct folder *folder = &x->worker->frontend->files->folders[x->route->index];
     gw_exchange_await_taking(x);
     gw_exchange_add_headers(x, (struct gw_slice){0});
     struct error_filter *filter = (void *)h2o_add_prefilter(req, sizeof(*filter));

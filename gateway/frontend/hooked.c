@@ -1,5 +1,6 @@
 #include "frontend/hooked.h"
 
+#include "frontend/files.h"
 #include "frontend/grpc_answer.h"
 #include "frontend/hook_host.h"
 #include "frontend/stream.h"
@@ -69,11 +70,19 @@ static int code_of(int http_status)
 
 #define GRPC_MESSAGE_MAX 1024
 
-/* What a hook says in HTTP's terms, to a client that speaks gRPC. */
+/* What a hook says in HTTP's terms, to a client that speaks gRPC: in the error form, or as plain
+ * text. */
 static void answer_grpc_status(struct gw_hooked *h, int http_status, struct gw_slice text)
 {
-    h->host.exchange->json.len = 0;
-    answer_grpc(h, code_of(http_status), cut(text, GRPC_MESSAGE_MAX), (struct gw_slice){0});
+    struct gw_exchange *x = h->host.exchange;
+    int code;
+    struct gw_slice message;
+    if (!gw_status_from_json(text, &x->req->pool, &code, &message)) {
+        code = code_of(http_status);
+        message = text;
+    }
+    x->json.len = 0;
+    answer_grpc(h, code, cut(message, GRPC_MESSAGE_MAX), (struct gw_slice){0});
 }
 
 static void answer_grpc_response(struct gw_hooked *h)
@@ -87,6 +96,14 @@ static void answer_grpc_response(struct gw_hooked *h)
     if (response->message.base != x->json.base + GW_GRPC_PREFIX_BYTES)
         set_text(x, gw_hook_host_frame(&x->req->pool, response->message));
     answer_grpc(h, GW_OK, (struct gw_slice){0}, (struct gw_slice){0});
+}
+
+static void answer(struct gw_exchange *x, int http_status, struct gw_slice content_type)
+{
+    bool is_without_body = http_status == 204 || http_status == 304;
+    if (is_without_body)
+        x->json.len = 0;
+    gw_exchange_answer(x, http_status, content_type, is_without_body ? SIZE_MAX : x->json.len);
 }
 
 static int translate(struct gw_exchange *x, struct gw_slice message)
@@ -104,12 +121,14 @@ static int translate(struct gw_exchange *x, struct gw_slice message)
 static void answer_rest(struct gw_hooked *h)
 {
     struct gw_exchange *x = h->host.exchange;
+    bool is_file = x->route->files != NULL;
+    struct gw_slice content_type = is_file ? (struct gw_slice){0} : GW_SLICE("application/json");
     add_trailers(h);
     if (h->response.body.base != NULL)
         set_text(x, h->response.body);
     else if (translate(x, h->response.message) != 0)
         return;
-    gw_exchange_answer(x, h->response.http_status, GW_SLICE("application/json"), x->json.len);
+    answer(x, h->response.http_status, content_type);
 }
 
 static void go_on_with_response(struct gw_hooked *h)
@@ -117,6 +136,8 @@ static void go_on_with_response(struct gw_hooked *h)
     struct gw_exchange *x = h->host.exchange;
     if (x->stream != NULL)
         gw_stream_go_on(x->stream);
+    else if (x->route->files != NULL && h->response.body.base == NULL)
+        gw_files_send(x);
     else if (x->headers.protocol == GW_PROTOCOL_REST)
         answer_rest(h);
     else
@@ -164,43 +185,42 @@ static void withdraw_stream(struct gw_exchange *x)
     gw_exchange_cancel_call(x);
 }
 
-static void reply_grpc(struct gw_hooked *h, const struct gw_hook_reply *reply)
+static void reply_grpc(struct gw_hooked *h, const struct gw_hook_reply *given)
 {
     struct gw_exchange *x = h->host.exchange;
-    if (!reply->has_message || reply->http_status >= 300) {
-        answer_grpc_status(h, reply->http_status, reply->body);
+    if (!given->has_message || given->http_status >= 300) {
+        answer_grpc_status(h, given->http_status, given->body);
         return;
     }
-    set_text(x, gw_hook_host_frame(&x->req->pool, reply->message));
+    set_text(x, gw_hook_host_frame(&x->req->pool, given->message));
     answer_grpc(h, GW_OK, (struct gw_slice){0}, (struct gw_slice){0});
 }
 
-static void reply_rest(struct gw_hooked *h, const struct gw_hook_reply *reply)
+static void reply_rest(struct gw_exchange *x, const struct gw_hook_reply *given)
 {
-    struct gw_exchange *x = h->host.exchange;
     struct gw_slice content_type = {0};
-    if (!reply->has_message) {
-        set_text(x, reply->body);
+    if (!given->has_message) {
+        set_text(x, given->body);
     } else {
         content_type = GW_SLICE("application/json");
-        if (translate(x, reply->message) != 0)
+        if (translate(x, given->message) != 0)
             return;
     }
-    gw_exchange_answer(x, reply->http_status, content_type, x->json.len);
+    answer(x, given->http_status, content_type);
 }
 
 static void reply(struct gw_hooked *h)
 {
     struct gw_exchange *x = h->host.exchange;
-    const struct gw_hook_reply *answer = gw_hook_call_reply(h->call);
+    const struct gw_hook_reply *given = gw_hook_call_reply(h->call);
     x->hook_phases = 0;
     withdraw_stream(x);
     gw_exchange_host_take_trailers(&h->host, &(struct gw_metadata){0});
-    gw_exchange_host_add_headers(&h->host, &answer->headers);
+    gw_exchange_host_add_headers(&h->host, &given->headers);
     if (x->headers.protocol == GW_PROTOCOL_REST)
-        reply_rest(h, answer);
+        reply_rest(x, given);
     else
-        reply_grpc(h, answer);
+        reply_grpc(h, given);
 }
 
 /* --- the phases --- */
@@ -272,6 +292,11 @@ static enum gw_hook_outcome run_response(struct gw_hooked *h, struct gw_slice me
     h->response = (struct gw_hook_response){.http_status = 200, .message = message};
     begin_phase(h, GW_HOOK_RESPONSE);
     return gw_hook_call_on_response(h->call, &h->response);
+}
+
+void gw_hooked_file(struct gw_exchange *x)
+{
+    over(x->hooked, run_response(x->hooked, (struct gw_slice){0}));
 }
 
 void gw_hooked_answer(struct gw_exchange *x, const struct gw_metadata *trailers)

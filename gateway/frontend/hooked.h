@@ -25,6 +25,8 @@ void gw_hooked_request(struct gw_exchange *x, const struct gw_route_match *match
 void gw_hooked_take_message(struct gw_exchange *x, struct gw_slice message);
 /* ... and a REST client's answer made of it. */
 void gw_hooked_answer(struct gw_exchange *x, const struct gw_metadata *trailers);
+/* GW_HOOK_RESPONSE: a file is about to be sent; goes on by gw_files_send. */
+void gw_hooked_file(struct gw_exchange *x);
 /* GW_HOOK_ERROR: goes on by gw_exchange_tell_error, or gw_grpc_answer. */
 void gw_hooked_error(struct gw_exchange *x, int http_status, int code, struct gw_slice message,
                      struct gw_slice details, const struct gw_metadata *trailers);

@@ -2,7 +2,7 @@
 #ifndef GW_FRONTEND_HTTP_REASON_H
 #define GW_FRONTEND_HTTP_REASON_H
 
-/* Of the errors that the gateway sends; another one's is that of 500. Static. */
+/* "Other" for a status that the gateway does not know. Static. */
 const char *gw_http_reason(int http_status);
 
 #endif

@@ -1,3 +1,5 @@
+#include "base/status.h"
+#include "transcode/json_reader.h"
 #include "transcode/json_writer.h"
 #include "transcode/transcode.h"
 
@@ -63,6 +65,47 @@ void gw_status_to_json(const struct gw_schema *schema, int code, struct gw_slice
     gw_buf_append(out, GW_SLICE(",\"details\":["));
     append_details(&w, details);
     gw_buf_append(out, GW_SLICE("]}"));
+}
+
+static int read_code(struct gw_json_reader *r, int64_t *ret_code)
+{
+    struct gw_number number;
+    if (gw_json_read_number(r, "a code", &number) != 0)
+        return -1;
+    return gw_number_to_i64(&number, GW_OK + 1, GW_STATUS_COUNT - 1, ret_code) == GW_NUMBER_OK ? 0
+                                                                                               : -1;
+}
+
+static int read_status_member(struct gw_json_reader *r, struct gw_slice key, int64_t *code,
+                              struct gw_slice *message)
+{
+    if (gw_slice_eq(key, GW_SLICE("code")))
+        return read_code(r, code);
+    if (gw_slice_eq(key, GW_SLICE("message")) && gw_json_peek(r) == '"')
+        return gw_json_read_string(r, message);
+    return gw_json_skip(r);
+}
+
+bool gw_status_from_json(struct gw_slice json, gw_pool *pool, int *ret_code,
+                         struct gw_slice *ret_message)
+{
+    struct gw_json_reader r = {
+        .at = json.base, .end = json.base + json.len, .text = json.base, .pool = pool};
+    int64_t code = GW_OK;
+    struct gw_slice key, message = {"", 0};
+    if (json.len == 0 || gw_json_open(&r, '{', "an object") != 0)
+        return false;
+    int more;
+    for (bool is_first = true; (more = gw_json_next(&r, '}', is_first)) > 0; is_first = false) {
+        if (gw_json_read_string(&r, &key) != 0 || gw_json_colon(&r) != 0 ||
+            read_status_member(&r, key, &code, &message) != 0)
+            return false;
+    }
+    if (more < 0 || code == GW_OK)
+        return false;
+    *ret_code = (int)code;
+    *ret_message = message;
+    return true;
 }
 
 void gw_status_details_to_value(const struct gw_schema *schema, struct gw_slice status,

@@ -55,4 +55,4 @@ class Beside:
         grown = self._memory("VmHWM") - self._before
         print(f"     beside: P99 {1000 * p99:.1f} ms, grown {grown / MIB:.1f} MiB, CPU {cpu:.2f} s in {lasted:.2f} s")
         expect_within(p99, 0, 2, "P99 of the client beside, seconds")
-        expect_within(grown, 0, self._most, "growth of the gateway at its peak, bytes")
+        expect(grown <= self._most, f"growth of the gateway at its peak: {grown} bytes")

@@ -291,7 +291,7 @@ def test_replies_at_once(t):
     expect_equal((answer.status, answer.json()), (200, {"user": {"id": "made", "age": 3}}))
     expect_equal(answer.header("content-type"), "application/json")
     answer = gateway.get("/v1/users/7", {"X-Want": "empty"})
-    expect_equal((answer.status, answer.body), (204, b""))
+    expect_equal((answer.status, answer.body, answer.header("content-length")), (204, b"", None))
     answer = gateway.get("/v1/users/7", {"X-Want": "redirect"})
     expect_equal((answer.status, answer.header("location")), (302, "/else"))
     expect_equal(record.requests, [], "calls")
@@ -651,6 +651,16 @@ def test_a_stop_that_cannot_wait_ends_hooks(t):
     expect(result[0] in (503, None), f"answer {result[0]}")
 
 
+def test_check_compiles_hooks(t):
+    config = t.write("hook.rb", "class Hook\n  def on_request(req\nend\n")
+    path = t.write("check.yaml", f'listen: [{{address: "127.0.0.1:0"}}]\nhooks: ["{config}"]\n')
+    checked = t.run("check", "-c", path)
+    expect_equal(checked.returncode, 1)
+    expect("hook.rb:3:" in checked.stderr and "syntax error" in checked.stderr, checked.stderr)
+    t.write("hook.rb", "class Hook\n  def on_request(req) = nil\nend\nHook.new\n")
+    expect_equal(t.run("check", "-c", path).stdout, f"{path}: ok\n")
+
+
 def test_faults_of_files_are_told_at_start(t):
     backend = t.backend()
 
@@ -675,6 +685,7 @@ PROTOCOLS = """
 class Hook
   def on_request(req)
     req.reply(401, body: "no key") unless req.headers["x-key"]
+    req.reply(500, body: JSON.generate({"code" => 8, "message" => "too many"})) if req.headers["x-key"] == "many"
     req.message["id"] << "!" if req.message
   end
   def on_response(req, res)
@@ -695,6 +706,8 @@ def test_native_grpc_goes_through_hooks(t):
     stub = t.stub(gateway.port, "user.v1.UserService")
     refusal = stub.fails(grpc.StatusCode.UNAUTHENTICATED, "GetUser", id="7")
     expect_equal(refusal.message, "no key")
+    refusal = stub.fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "GetUser", id="7", metadata=[("x-key", "many")])
+    expect_equal(refusal.message, "too many")
     answer = stub("GetUser", metadata=[("x-key", "k")], id="7")
     expect_equal((answer.user.id, answer.user.email), ("7!", "hidden"))
     expect("grpc-accept-encoding" not in record.last(), "answers that hooks look at come uncompressed")
@@ -900,6 +913,12 @@ def test_files_are_behind_hooks(t):
             req.reply(401, body: "no key") unless req.headers["x-key"]
             req.response_headers["x-hook"] = "1"
           end
+          def on_response(req, res)
+            raise "message" unless res.message.nil? && res.body.nil?
+            Sluice.sleep(0.05)
+            res.headers["x-response"] = "1"
+            res.body = "hidden" if req.headers["x-key"] == "hide"
+          end
           def on_error(req, error)
             error.message = "sorry"
           end
@@ -916,6 +935,9 @@ routes: [{match: GET /docs/**, files: docs, hooks: [@HOOK@]}]
     expect_equal(gateway.get("/docs/a.txt").status, 401)
     answer = gateway.get("/docs/a.txt", {"X-Key": "k"})
     expect_equal((answer.status, answer.body, answer.header("x-hook")), (200, b"text", "1"))
+    expect_equal((answer.header("x-response"), answer.header("content-type")), ("1", "text/plain"))
+    answer = gateway.get("/docs/a.txt", {"X-Key": "hide"})
+    expect_equal((answer.status, answer.body, answer.header("x-hook")), (200, b"hidden", "1"))
     expect_error(gateway.get("/docs/b.txt", {"X-Key": "k"}), 404, 5, "sorry")
 
 

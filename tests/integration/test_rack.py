@@ -4,8 +4,8 @@ import getpass
 import os
 import shutil
 
-from harness import (Process, expect, expect_equal, http_request, is_listening, started_on_free_ports, free_port,
-                     wait_for)
+from harness import (Process, expect, expect_equal, expect_started, free_port, http_request, is_listening,
+                     started_on_free_ports, wait_for)
 
 RACK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rack")
 
@@ -39,6 +39,7 @@ class H2o(Process):
         path = t.write("h2o.yaml", "\n".join(config) + "\n")
         super().__init__("h2o", ["h2o", "-c", path], os.path.join(t.folder, f"h2o-{self.port}.log"))
         wait_for("h2o to listen", lambda: not self.is_running() or is_listening(self.port))
+        expect_started(self)
 
 
 def sluice(t):

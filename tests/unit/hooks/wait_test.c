@@ -23,7 +23,7 @@ static void a_hook_sleeps_without_holding_up_others(void **state)
     open_host(&slow, &w, 0);
     host_add_field(&slow.super, GW_HOOK_REQUEST_HEADERS, GW_SLICE("x-slow"), GW_SLICE("1"));
     open_host(&quick, &w, 0);
-    uint64_t began = gw_clock_ms();
+    uint64_t began = gw_loop_now_ms(w.loop);
     assert_int_equal(gw_hook_call_on_request(slow.call), GW_HOOK_WAITING);
     assert_int_equal(gw_hook_call_on_request(quick.call), GW_HOOK_GO_ON);
     assert_int_equal(slow.resumed, 0);
@@ -308,7 +308,7 @@ static void several_at_once_give_their_values_in_order(void **state)
     open_host(&h, &w, 0);
     uint64_t began = gw_clock_ms();
     assert_int_equal(request(&h), GW_HOOK_GO_ON);
-    assert_true(gw_clock_ms() - began < 190);
+    assert_true(gw_clock_ms() - began < 290);
     assert_slice(ctx_of(&h), "{\"v\":\"[1, \\\"b2\\\", 3, [4, 5], nil]\",\"none\":\"[]\"}");
     close_host(&h);
     close_world(&w);
@@ -366,8 +366,7 @@ static void a_hook_that_waits_too_long_ends_with_504(void **state)
         open_world(&w, (const char *const[]){file, NULL}, 0, "hook_limits: {time: 50ms}\n");
         for (int k = 0; k < 2; k++) {
             open_host(&h, &w, 0);
-            gw_loop_turn(w.loop, 0); /* its clock is read */
-            uint64_t began = gw_clock_ms();
+            uint64_t began = gw_loop_now_ms(w.loop);
             assert_int_equal(request(&h), GW_HOOK_FAILED);
             uint64_t took = gw_clock_ms() - began;
             assert_true(took >= 50 && took < 500);
