@@ -209,7 +209,6 @@ void gw_task_cancel(struct gw_loop *loop, struct gw_task *task)
 
 static void run_tasks(struct gw_loop *loop)
 {
-    /* What tasks defer waits for the next turn. */
     h2o_linklist_t now;
     h2o_linklist_init_anchor(&now);
     h2o_linklist_insert_list(&now, &loop->tasks);
@@ -221,6 +220,10 @@ static void run_tasks(struct gw_loop *loop)
 }
 
 /* --- turns --- */
+
+/* What a stream puts off to the end of the turn is to put off its connection's flush; what that
+ * puts off waits. */
+#define TASK_ROUNDS 2
 
 static int32_t wait_ms(struct gw_loop *loop, int32_t max_wait_ms)
 {
@@ -241,7 +244,8 @@ void gw_loop_turn(struct gw_loop *loop, int32_t max_wait_ms)
     h2o_evloop_run(loop->h2o, max_wait_ms); /* -1 is EINTR: the next turn waits again */
     loop->now_ms = gw_clock_ms();
     run_timers(loop);
-    run_tasks(loop);
+    for (int round = 0; round < TASK_ROUNDS && !h2o_linklist_is_empty(&loop->tasks); round++)
+        run_tasks(loop);
     loop->now_ms = 0;
 }
 

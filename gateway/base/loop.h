@@ -80,8 +80,9 @@ static inline bool gw_timer_is_running(const struct gw_timer *timer)
     return timer->position != 0;
 }
 
-/* Runs task->fn at the end of this turn; once, however often it is deferred. A task deferred by a
- * task runs in the next turn, which then does not wait. */
+/* Runs task->fn at the end of this turn; once, however often it is deferred. Tasks deferred by
+ * tasks follow them, but those deferred by the latter run in the next turn, which then does not
+ * wait. */
 void gw_loop_defer(struct gw_loop *loop, struct gw_task *task);
 /* Harmless when not queued. */
 void gw_task_cancel(struct gw_loop *loop, struct gw_task *task);

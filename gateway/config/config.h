@@ -134,6 +134,11 @@ struct gw_config_streaming {
     uint64_t heartbeat_ms; /* 15 s; of Server-Sent Events */
 };
 
+struct gw_config_websocket {
+    uint64_t ping_ms;         /* 30 s */
+    uint64_t ping_timeout_ms; /* 10 s */
+};
+
 enum gw_propagate { GW_PROPAGATE_W3C = 1, GW_PROPAGATE_B3 = 2, GW_PROPAGATE_XTRACE = 4 };
 
 struct gw_config_tracing {
@@ -175,6 +180,7 @@ struct gw_config {
     struct gw_config_json json;
     struct gw_config_cors cors;
     struct gw_config_streaming streaming;
+    struct gw_config_websocket websocket;
     struct gw_config_tracing tracing;
     struct gw_config_access_log access_log;
     struct gw_string_list forward_headers; /* lower case */

@@ -502,6 +502,14 @@ static const struct gw_key streaming_keys[] = {
 };
 static const struct gw_block streaming_block = {"`streaming`", KEYS(streaming_keys)};
 
+#define AT(member) offsetof(struct gw_config_websocket, member)
+static const struct gw_key websocket_keys[] = {
+    {"ping", gw_read_duration, AT(ping_ms), "30s", .min = 1, .max = HOUR},
+    {"ping_timeout", gw_read_duration, AT(ping_timeout_ms), "10s", .min = 1, .max = HOUR},
+};
+#undef AT
+static const struct gw_block websocket_block = {"`websocket`", KEYS(websocket_keys)};
+
 static const struct gw_choice propagate_choices[] = {
     {"w3c", GW_PROPAGATE_W3C},
     {"b3", GW_PROPAGATE_B3},
@@ -559,6 +567,7 @@ static const struct gw_key config_keys[] = {
     {"cors", gw_read_block, AT(cors), .block = &gw_cors_keys},
     {"routes", gw_read_blocks, AT(routes), .block = &route_block, .count_offset = AT(route_count)},
     {"streaming", gw_read_block, AT(streaming), "{}", .block = &streaming_block},
+    {"websocket", gw_read_block, AT(websocket), "{}", .block = &websocket_block},
     {"tracing", gw_read_block, AT(tracing), .block = &tracing_block},
     {"access_log", gw_read_block, AT(access_log), .block = &access_log_block},
     {"trusted_proxies", gw_read_strings, AT(trusted_proxies), .form = &network_form},

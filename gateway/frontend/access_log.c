@@ -50,7 +50,9 @@ struct buffer {
 #define TEXT_MAX_BYTES 256
 /* Of the text about a TLS client, which is visible ASCII: each may become 2. */
 #define CLIENT_MAX_BYTES 1024
-#define LINE_MAX_BYTES (6 * (PATH_MAX_BYTES + 8 * TEXT_MAX_BYTES) + 2 * 2 * CLIENT_MAX_BYTES + 1024)
+#define LINE_MAX_BYTES                                                                             \
+    (6 * (PATH_MAX_BYTES + 8 * TEXT_MAX_BYTES) + 2 * 2 * CLIENT_MAX_BYTES +                        \
+     GW_ACCESS_LOG_CTX_BYTES + 1024)
 _Static_assert(LINE_MAX_BYTES < GW_ACCESS_LOG_BUFFER_BYTES / 2, "a buffer holds several lines");
 
 static size_t count_lines(const char *bytes, size_t len)
@@ -335,6 +337,10 @@ void gw_access_log_write(struct gw_access_log_writer *writer,
     text(&line, GW_SLICE(",\"remote_addr\":"), entry->remote_addr, TEXT_MAX_BYTES);
     if (entry->tls_version != NULL)
         tls(&line, entry);
+    if (entry->ctx.len > 0 && entry->ctx.len <= GW_ACCESS_LOG_CTX_BYTES) {
+        gw_buf_append(&line, GW_SLICE(",\"ctx\":"));
+        gw_buf_append(&line, entry->ctx);
+    }
     gw_buf_append(&line, GW_SLICE("}\n"));
     b->len += line.len;
 }

@@ -34,6 +34,9 @@ struct gw_access_log_writer *gw_access_log_writer_create(struct gw_access_log *l
 /* Hands over what is left. NULL is allowed. */
 void gw_access_log_writer_destroy(struct gw_access_log_writer *writer);
 
+/* Longest `ctx`. */
+#define GW_ACCESS_LOG_CTX_BYTES 3000
+
 struct gw_access_log_entry {
     int64_t time_us;              /* wall clock, when the request came */
     struct gw_slice method, path; /* path without the query */
@@ -47,6 +50,7 @@ struct gw_access_log_entry {
     struct gw_slice trace_id, request_id, remote_addr;
     const char *tls_version; /* "TLSv1.3"; NULL: plain text, and no fields about it */
     const struct gw_tls_client *tls_client; /* NULL: none known */
+    struct gw_slice ctx;                    /* what hooks say, a JSON object; empty: nothing */
 };
 void gw_access_log_write(struct gw_access_log_writer *writer,
                          const struct gw_access_log_entry *entry);

@@ -183,9 +183,8 @@ static void on_close(void *data)
 {
     struct gw_connection *connection = data;
     struct gw_loop *loop = connection->worker->loop;
-    gw_task_cancel(loop, &connection->http1.next);
     gw_tls_handshake_cancel(&connection->tls.handshake);
-    gw_request_memory_resize(&connection->memory, &connection->http1.held_bytes, 0);
+    gw_http1_dispose(connection);
     if (connection->worker->ending && connection->linger.fd >= 0) {
         close(connection->linger.fd);
         connection->linger.fd = -1;
@@ -223,7 +222,7 @@ void gw_connection_cut(struct gw_connection *connection)
 
 struct gw_request_fault gw_connection_fault(struct gw_connection *connection, h2o_req_t *req)
 {
-    return req->version >= 0x200 ? gw_http2_fault(req) : gw_http1_fault(connection);
+    return req->version >= 0x200 ? gw_http2_fault(req) : connection->http1.fault;
 }
 
 void gw_connection_break_off(h2o_req_t *req)
@@ -319,6 +318,12 @@ void gw_connection_accept(struct gw_listener *listener, int fd, const struct gw_
     gw_tls_handshake_start(&connection->tls.handshake, listener->tls, sock, on_handshake);
 }
 
+bool gw_connection_has_left(h2o_socket_t *sock)
+{
+    struct pollfd p = {.fd = h2o_socket_get_fd(sock), .events = POLLRDHUP};
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 bool gw_connection_has_input(h2o_socket_t *sock)
 {
     struct pollfd p = {.fd = h2o_socket_get_fd(sock), .events = POLLIN};
@@ -337,7 +342,7 @@ static void close_if_idle(struct gw_connection *connection)
     bool may_be_idle =
         connection->wait.what == GW_WAIT_HEAD || connection->wait.what == GW_WAIT_REQUEST ||
         (connection->wait.what == GW_WAIT_HANDSHAKE && connection->tls.handshake.ssl == NULL);
-    if (may_be_idle && !gw_connection_has_input(connection->sock))
+    if (may_be_idle && connection->http1.rest == NULL && !gw_connection_has_input(connection->sock))
         gw_http1_close(connection);
 }
 

@@ -20,6 +20,14 @@ enum gw_wait {
     GW_WAIT_END,     /* its end, or a close to go through */
 };
 
+/* Its two ends, as hooks see them. */
+struct gw_connection_ends {
+    bool is_known;
+    uint16_t port, peer_port;
+    uint8_t address_length;
+    char address[INET6_ADDRSTRLEN]; /* ours */
+};
+
 struct gw_connection {
     struct gw_worker *worker;
     h2o_linklist_t link; /* of worker->connections */
@@ -41,16 +49,18 @@ struct gw_connection {
         size_t bytes;
     } linger;
     struct gw_peer peer;
+    struct gw_connection_ends ends; /* see hook_host.c */
     struct gw_request_memory_account memory;
     struct {
         h2o_socket_cb libh2o_read;     /* what libh2o waits for requests with; NULL: not yet */
         bool is_head_checked;          /* of the request that is coming in or under way */
-        size_t scanned;                /* see gw_http1_head_check */
+        size_t scanned;                /* see gw_http1_head_check; in the end, the head's length */
         size_t held_bytes;             /* of `memory`, for the socket's input */
-        size_t seen_by_libh2o;         /* bytes of a head that it has found not to be whole */
+        h2o_buffer_t *rest;            /* what came behind the last request; NULL: nothing */
+        size_t rest_begins;            /* in it */
         struct gw_request_fault fault; /* http_status is 0: none */
         struct gw_exchange *exchange;  /* the request under way; NULL: none */
-        struct gw_task next;           /* waits for the next head, or a body */
+        struct gw_task next;           /* goes on to the next head, or a body */
         h2o_socket_cb libh2o_written;  /* what libh2o waits for the end of 100 Continue with */
     } http1;
 };
@@ -72,6 +82,9 @@ void gw_connection_cut(struct gw_connection *connection);
 
 /* Bytes from the client wait to be read, in the socket or in its input. */
 bool gw_connection_has_input(h2o_socket_t *sock);
+
+/* The client has ended its direction, or all of it. */
+bool gw_connection_has_left(h2o_socket_t *sock);
 
 /* Closes the worker's connections on which no request is under way or has begun to come in. Their
  * clients see an idle connection end, as it may at any time. */

@@ -2,6 +2,7 @@
 
 #include "frontend/exchange_internal.h"
 #include "frontend/http1_head.h"
+#include "frontend/request_headers.h"
 
 /* --- pure --- */
 
@@ -68,14 +69,6 @@ bool gw_cors_allows_headers(const struct gw_config_cors *cors, struct gw_slice n
 
 /* --- answers --- */
 
-static struct gw_slice find(const h2o_req_t *req, const char *name, size_t length)
-{
-    ssize_t i = h2o_find_header_by_str(&req->headers, name, length, -1);
-    if (i < 0)
-        return (struct gw_slice){0};
-    return gw_slice(req->headers.entries[i].value.base, req->headers.entries[i].value.len);
-}
-
 static void add(h2o_req_t *req, const char *name, size_t length, struct gw_slice value)
 {
     if (value.len > 0)
@@ -86,7 +79,8 @@ static void add(h2o_req_t *req, const char *name, size_t length, struct gw_slice
 /* Whether the origin is allowed. */
 static bool add_origin(h2o_req_t *req, const struct gw_config_cors *cors)
 {
-    struct gw_slice origin = cors->any_origin ? GW_SLICE("*") : find(req, H2O_STRLIT("origin"));
+    struct gw_slice origin =
+        cors->any_origin ? GW_SLICE("*") : gw_request_header(req, H2O_STRLIT("origin"));
     if (!cors->any_origin)
         add(req, H2O_STRLIT("vary"), GW_SLICE("origin"));
     if (!gw_cors_allows_origin(cors, origin))
@@ -111,9 +105,9 @@ static bool read_preflight(const h2o_req_t *req, struct preflight *p)
 {
     if (!h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("OPTIONS")))
         return false;
-    p->origin = find(req, H2O_STRLIT("origin"));
-    p->method = find(req, H2O_STRLIT("access-control-request-method"));
-    p->headers = find(req, H2O_STRLIT("access-control-request-headers"));
+    p->origin = gw_request_header(req, H2O_STRLIT("origin"));
+    p->method = gw_request_header(req, H2O_STRLIT("access-control-request-method"));
+    p->headers = gw_request_header(req, H2O_STRLIT("access-control-request-headers"));
     return p->origin.len > 0 && p->method.len > 0;
 }
 

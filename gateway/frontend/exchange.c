@@ -5,58 +5,18 @@
 
 #include "base/clock.h"
 #include "frontend/cors.h"
+#include "frontend/error_stream.h"
 #include "frontend/exchange_internal.h"
 #include "frontend/files.h"
 #include "frontend/grpc.h"
+#include "frontend/hooked.h"
 #include "frontend/http1.h"
+#include "frontend/http_reason.h"
 #include "frontend/request_stream.h"
 #include "frontend/stream.h"
 #include "frontend/streaming.h"
+#include "frontend/websocket.h"
 #include "transcode/transcode.h"
-
-static const char *reason_of(int http_status)
-{
-    switch (http_status) {
-    case 400:
-        return "Bad Request";
-    case 401:
-        return "Unauthorized";
-    case 403:
-        return "Forbidden";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 406:
-        return "Not Acceptable";
-    case 408:
-        return "Request Timeout";
-    case 409:
-        return "Conflict";
-    case 413:
-        return "Content Too Large";
-    case 415:
-        return "Unsupported Media Type";
-    case 417:
-        return "Expectation Failed";
-    case 429:
-        return "Too Many Requests";
-    case 431:
-        return "Request Header Fields Too Large";
-    case 499:
-        return "Client Closed Request";
-    case 501:
-        return "Not Implemented";
-    case 502:
-        return "Bad Gateway";
-    case 503:
-        return "Service Unavailable";
-    case 504:
-        return "Gateway Timeout";
-    default:
-        return "Internal Server Error";
-    }
-}
 
 /* HTTP/2 disposes of a request whose client has left, and watches over its answer. */
 static bool is_http1(const struct gw_exchange *x)
@@ -98,6 +58,7 @@ static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
                             .remote_addr = x->headers.client_address,
                             .tls_version = h2o_socket_get_ssl_protocol_version(x->connection->sock),
                             .tls_client = x->connection->tls.client,
+                            .ctx = gw_hooked_ctx(x),
                         });
 }
 
@@ -108,13 +69,20 @@ void gw_exchange_count_call(struct gw_exchange *x, int grpc_status, uint64_t now
                                grpc_status, now_ns - x->began_ns);
 }
 
+void gw_exchange_cancel_call(struct gw_exchange *x)
+{
+    if (x->call == NULL)
+        return;
+    gw_call_cancel(x->call);
+    x->call = NULL;
+    gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
+}
+
 static void on_dispose(void *arg)
 {
     struct gw_exchange *x = arg;
-    if (x->call != NULL) {
-        gw_call_cancel(x->call);
-        gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
-    }
+    gw_exchange_cancel_call(x);
+    gw_hooked_drop(x);
     gw_task_cancel(x->worker->loop, &x->leave);
     gw_stream_dispose(x->stream);
     gw_request_stream_dispose(x->request_stream);
@@ -123,7 +91,9 @@ static void on_dispose(void *arg)
     if (x->req->res.status == 0)
         x->req->res.status = 499; /* the connection went before there was an answer */
     if (is_http1(x))
-        gw_http1_request_done(x->connection);
+        gw_http1_request_done(x->connection, x->req);
+    if (x->is_handed_over)
+        return;
     uint64_t duration_ns = gw_clock_ns() - x->began_ns;
     gw_http_metrics_count_request(x->worker->frontend->http_metrics, x->worker->shard, x->route,
                                   slice_of(x->req->input.method), x->req->res.status, duration_ns);
@@ -151,12 +121,18 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->json = gw_buf_in_pool(&req->pool);
     x->message_count = 0;
     x->message_error.status = GW_OK;
+    x->match = NULL;
+    x->wants_websocket = false;
+    x->hook_phases = 0;
+    x->hooked = NULL;
+    x->framed = (struct gw_slice){0};
     x->stream = NULL;
     x->request_stream = NULL;
     x->grpc.deadline_ms = 0;
     x->stream_format = NULL;
     x->leave = (struct gw_task){.fn = on_leave};
     x->watching = false;
+    x->is_handed_over = false;
     gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
                             &x->connection->peer, x->connection->tls.client, &x->headers);
     if (x->headers.protocol != GW_PROTOCOL_REST)
@@ -165,6 +141,13 @@ static struct gw_exchange *begin(h2o_req_t *req)
 }
 
 /* --- answering --- */
+
+/* What a hook has said the gateway does not say itself. */
+static bool is_set_by_hook(const struct gw_exchange *x, h2o_iovec_t name)
+{
+    return x->hooked != NULL &&
+           h2o_find_header_by_str(&x->req->res.headers, name.base, name.len, -1) >= 0;
+}
 
 void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type)
 {
@@ -185,7 +168,7 @@ void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type
     const size_t count = sizeof(own) / sizeof(*own);
     h2o_vector_reserve(&req->pool, &req->res.headers, req->res.headers.size + count);
     for (size_t i = 0; i < count; i++) {
-        if (own[i].value.len > 0)
+        if (own[i].value.len > 0 && !is_set_by_hook(x, *own[i].name))
             req->res.headers.entries[req->res.headers.size++] =
                 (h2o_header_t){own[i].name, own[i].shown_name,
                                h2o_iovec_init(own[i].value.base, own[i].value.len)};
@@ -211,7 +194,7 @@ void gw_exchange_answer(struct gw_exchange *x, int http_status, struct gw_slice 
     h2o_req_t *req = x->req;
     gw_exchange_await_taking(x);
     req->res.status = http_status;
-    req->res.reason = http_status == 200 ? "OK" : reason_of(http_status);
+    req->res.reason = gw_http_reason(http_status);
     req->res.content_length = content_length;
     gw_exchange_add_headers(x, content_type);
     h2o_start_response(req, &generator);
@@ -224,21 +207,29 @@ static void answer_json(struct gw_exchange *x, int http_status)
     gw_exchange_answer(x, http_status, GW_SLICE("application/json"), x->json.len);
 }
 
-void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
-                              struct gw_slice message, struct gw_slice details)
+void gw_exchange_tell_error(struct gw_exchange *x, int http_status, int code,
+                            struct gw_slice message, struct gw_slice details)
 {
     const struct gw_snapshot *snapshot = x->worker->frontend->snapshot;
     static const struct gw_json_options plain;
-    if (x->headers.protocol != GW_PROTOCOL_REST) {
-        gw_grpc_answer_error(x, code, message, details);
-        return;
-    }
     x->json.len = 0;
     gw_status_to_json(gw_snapshot_schema(snapshot), code, message, details,
                       x->route != NULL && x->route->binding != NULL ? &x->route->binding->json
                                                                     : &plain,
                       &x->req->pool, &x->json);
     answer_json(x, http_status);
+}
+
+void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
+                              struct gw_slice message, struct gw_slice details)
+{
+    static const struct gw_metadata no_trailers;
+    if (x->headers.protocol != GW_PROTOCOL_REST)
+        gw_grpc_answer_error(x, code, message, details);
+    else if ((x->hook_phases & GW_HOOK_ERROR) != 0)
+        gw_hooked_error(x, http_status, code, message, details, &no_trailers);
+    else
+        gw_exchange_tell_error(x, http_status, code, message, details);
 }
 
 static int http_status_of(const struct gw_call_result *result)
@@ -253,6 +244,11 @@ int gw_exchange_code_of(const struct gw_call_result *result)
 
 void gw_exchange_answer_result(struct gw_exchange *x, const struct gw_call_result *result)
 {
+    if ((x->hook_phases & GW_HOOK_ERROR) != 0) {
+        gw_hooked_error(x, http_status_of(result), gw_exchange_code_of(result), result->message,
+                        result->details, &result->trailers);
+        return;
+    }
     gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
     gw_exchange_answer_error(x, http_status_of(result), gw_exchange_code_of(result),
                              result->message, result->details);
@@ -271,8 +267,10 @@ static void on_message(void *arg, struct gw_slice message)
     struct gw_exchange *x = arg;
     if (x->message_count++ > 0)
         return; /* told at the end */
-    if (gw_transcode_response(x->route->binding, message, &x->req->pool, &x->json,
-                              &x->message_error) == 0)
+    if ((x->hook_phases & GW_HOOK_RESPONSE) != 0)
+        gw_hooked_take_message(x, message);
+    else if (gw_transcode_response(x->route->binding, message, &x->req->pool, &x->json,
+                                   &x->message_error) == 0)
         x->message_error.status = GW_OK;
     else if (x->message_error.status == GW_OK)
         x->message_error.status = GW_INTERNAL;
@@ -285,6 +283,10 @@ static void on_end(void *arg, const struct gw_call_result *result)
     gw_exchange_count_call(x, result->status, gw_clock_ns());
     if (result->status != GW_OK) {
         gw_exchange_answer_result(x, result);
+        return;
+    }
+    if ((x->hook_phases & GW_HOOK_RESPONSE) != 0 && x->message_count == 1) {
+        gw_hooked_answer(x, &result->trailers);
         return;
     }
     gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
@@ -335,25 +337,23 @@ void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callback
         params.passes_through = true;
         params.content_type = x->grpc.upstream_type;
     }
-    x->call = gw_upstream_call(x->worker->upstreams, route->upstream, &params,
+    x->call = gw_upstream_call(x->worker->upstreams, x->upstream, &params,
                                is_unary ? route->timeout_ms : GW_UPSTREAM_NO_TIMEOUT, &x->report);
 }
 
 /* --- the client's side while the backend works --- */
 
-static bool has_left(h2o_socket_t *sock)
+static bool is_under_way(const struct gw_exchange *x)
 {
-    struct pollfd p = {.fd = h2o_socket_get_fd(sock), .events = POLLRDHUP};
-    return poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+    return x->call != NULL || gw_hooked_is_waiting(x);
 }
 
 static void abandon(struct gw_exchange *x)
 {
-    if (x->call == NULL)
+    if (!is_under_way(x))
         return;
-    gw_call_cancel(x->call);
-    x->call = NULL;
-    gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
+    gw_hooked_drop(x);
+    gw_exchange_cancel_call(x);
     if (x->stream != NULL && gw_stream_abandon(x->stream))
         return;
     x->req->http1_is_persistent = 0;
@@ -372,7 +372,7 @@ static void on_client_readable(h2o_socket_t *sock, const char *error)
     (void)error;
     h2o_socket_read_stop(sock);
     struct gw_connection *connection = sock->on_close.data;
-    if (connection->http1.exchange != NULL && has_left(sock))
+    if (connection->http1.exchange != NULL && gw_connection_has_left(sock))
         abandon(connection->http1.exchange);
 }
 
@@ -381,12 +381,22 @@ static void on_client_readable(h2o_socket_t *sock, const char *error)
  * leaves. */
 void gw_exchange_watch_client(struct gw_exchange *x)
 {
-    if (!is_http1(x))
+    if (!is_http1(x) || x->watching)
         return;
     h2o_socket_t *sock = x->req->conn->callbacks->get_socket(x->req->conn);
     x->watching = true;
     h2o_socket_dont_read(sock, 1);
     h2o_socket_read_start(sock, on_client_readable);
+}
+
+void gw_exchange_unwatch_client(struct gw_exchange *x)
+{
+    if (!x->watching)
+        return;
+    h2o_socket_t *sock = x->req->conn->callbacks->get_socket(x->req->conn);
+    x->watching = false;
+    h2o_socket_read_stop(sock);
+    h2o_socket_dont_read(sock, 0);
 }
 
 void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struct gw_slice message)
@@ -489,7 +499,7 @@ void gw_exchange_answer_failure(struct gw_exchange *x, const struct gw_failure *
                              (struct gw_slice){0});
 }
 
-static struct gw_translate_request request_of(const struct gw_exchange *x)
+struct gw_translate_request gw_exchange_request_of(const struct gw_exchange *x)
 {
     const h2o_req_t *req = x->req;
     struct gw_slice path = path_of(req);
@@ -508,9 +518,10 @@ static struct gw_translate_request request_of(const struct gw_exchange *x)
 static void serve_unary(struct gw_exchange *x, const struct gw_route_match *match,
                         const struct gw_translate_request *request)
 {
-    struct gw_slice framed;
+    struct gw_slice framed = x->framed;
     struct gw_failure failure;
-    if (gw_route_translate(match, request, &x->req->pool, &framed, &failure) != 0) {
+    if (framed.base == NULL &&
+        gw_route_translate(match, request, &x->req->pool, &framed, &failure) != 0) {
         gw_exchange_answer_failure(x, &failure);
         return;
     }
@@ -520,17 +531,13 @@ static void serve_unary(struct gw_exchange *x, const struct gw_route_match *matc
     gw_call_send(x->call, framed, GW_SEND_END);
 }
 
-static void serve(struct gw_exchange *x, const struct gw_route_match *match)
+void gw_exchange_serve_match(struct gw_exchange *x, const struct gw_route_match *match)
 {
-    if (x->body->fault != GW_BODY_SOUND) {
-        struct gw_failure failure;
-        gw_exchange_body_failure(x, &failure);
-        gw_exchange_answer_failure(x, &failure);
-        return;
-    }
     const struct gw_method *method = x->route->method;
-    struct gw_translate_request request = request_of(x);
-    if (x->headers.protocol != GW_PROTOCOL_REST)
+    struct gw_translate_request request = gw_exchange_request_of(x);
+    if (x->wants_websocket)
+        gw_websocket_open(x, &request);
+    else if (x->headers.protocol != GW_PROTOCOL_REST)
         gw_grpc_serve(x);
     else if (method == NULL)
         gw_files_serve(x);
@@ -540,26 +547,45 @@ static void serve(struct gw_exchange *x, const struct gw_route_match *match)
         serve_unary(x, match, &request);
 }
 
+void gw_exchange_serve(struct gw_exchange *x, const struct gw_route_match *match)
+{
+    if (x->body->fault != GW_BODY_SOUND) {
+        struct gw_failure failure;
+        gw_exchange_body_failure(x, &failure);
+        gw_exchange_answer_failure(x, &failure);
+    } else if ((x->hook_phases & GW_HOOK_REQUEST) != 0) {
+        gw_hooked_request(x, match);
+    } else {
+        gw_exchange_serve_match(x, match);
+    }
+}
+
 static void on_body(void *arg)
 {
     struct gw_exchange *x = arg;
-    serve(x, x->match);
+    gw_exchange_serve(x, x->match);
+}
+
+void gw_exchange_take_route(struct gw_exchange *x, const struct gw_route *route)
+{
+    x->route = route;
+    x->cors = route->cors;
+    x->upstream = route->upstream;
 }
 
 /* Whether there is a route; else it is answered. */
 static bool find_route(struct gw_exchange *x, struct gw_route_match *match)
 {
-    struct gw_translate_request request = request_of(x);
+    struct gw_translate_request request = gw_exchange_request_of(x);
     struct gw_failure failure;
-    if (gw_cors_serve_preflight(x, request.path))
+    if (gw_cors_serve_preflight(x, request.path) || gw_websocket_serve(x, &request))
         return false;
     if (gw_snapshot_route(x->worker->frontend->snapshot, &request, &x->req->pool, match,
-                          &failure) == 0) {
-        x->route = match->value;
-        x->cors = x->route->cors;
-    }
+                          &failure) == 0)
+        gw_exchange_take_route(x, match->value);
     if (x->headers.protocol != GW_PROTOCOL_REST)
         return gw_grpc_begin(x);
+    gw_hooked_begin(x);
     if (x->route == NULL)
         gw_exchange_answer_failure(x, &failure);
     return x->route != NULL;
@@ -587,7 +613,7 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
         return 0;
     bool is_read_as_it_comes = !is_http1(x) && gw_route_takes_messages(x->route);
     if (is_read_as_it_comes || gw_request_body_collect(x->body, on_body, x)) {
-        serve(x, &match);
+        gw_exchange_serve(x, &match);
     } else {
         x->match = h2o_mem_alloc_pool(&req->pool, sizeof(match));
         *x->match = match;
@@ -597,31 +623,6 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
 
 /* --- errors that libh2o answers by itself: a body over the limit, broken framing, an unknown
  * expectation --- */
-
-struct error_stream {
-    h2o_ostream_t super;
-    struct gw_exchange *exchange;
-};
-
-static int code_of(int http_status)
-{
-    switch (http_status) {
-    case 413:
-        return GW_RESOURCE_EXHAUSTED;
-    default:
-        return http_status < 500 ? GW_INVALID_ARGUMENT : GW_INTERNAL;
-    }
-}
-
-static void error_stream_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count,
-                              h2o_send_state_t state)
-{
-    struct gw_exchange *x = ((struct error_stream *)self)->exchange;
-    (void)bufs;
-    (void)count;
-    h2o_iovec_t body = h2o_iovec_init(x->json.base, x->json.len);
-    h2o_ostream_send_next(self, req, &body, gw_exchange_is_head(x) ? 0 : 1, state);
-}
 
 /* The head is all there, and so the route is known. */
 static const struct gw_config_cors *cors_of(const struct gw_exchange *x)
@@ -639,30 +640,12 @@ static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostrea
     struct gw_exchange *x = begin(req);
     if (is_http1(x))
         gw_connection_linger(x->connection);
-    static const struct gw_json_options plain;
     if (req->res.status == 413)
         gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
     struct gw_slice message =
         req->res.status == 413 ? body_too_large(x) : gw_slice_str(req->res.reason);
-    struct gw_slice content_type = GW_SLICE("application/json");
-    if (gw_protocol_is_web(x->headers.protocol)) {
-        content_type = gw_grpc_web_error(x, code_of(req->res.status), message);
-        req->res.status = 200;
-    } else {
-        gw_status_to_json(gw_snapshot_schema(x->worker->frontend->snapshot),
-                          code_of(req->res.status), message, (struct gw_slice){0}, &plain,
-                          &req->pool, &x->json);
-    }
-    req->res.reason = req->res.status == 200 ? "OK" : reason_of(req->res.status);
-    req->res.content_length = x->json.len;
-    req->res.headers = (h2o_headers_t){0};
     x->cors = cors_of(x);
-    gw_exchange_add_headers(x, content_type);
-    gw_exchange_await_taking(x);
-    struct error_stream *stream = (void *)h2o_add_ostream(req, sizeof(*stream), slot);
-    stream->super.do_send = error_stream_send;
-    stream->exchange = x;
-    h2o_setup_next_ostream(req, &stream->super.next);
+    h2o_setup_next_ostream(req, gw_error_stream_put(x, message, slot));
 }
 
 void gw_exchange_register(h2o_hostconf_t *host)
@@ -679,7 +662,7 @@ static int sweep_request(h2o_req_t *req, void *arg)
 {
     (void)arg;
     struct gw_exchange *x = gw_connection_of(req->conn)->http1.exchange;
-    if (x != NULL && x->call != NULL && has_left(x->connection->sock))
+    if (x != NULL && is_under_way(x) && gw_connection_has_left(x->connection->sock))
         gw_loop_defer(x->worker->loop, &x->leave); /* it may free what libh2o stands on here */
     return 0;
 }

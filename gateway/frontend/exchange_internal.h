@@ -8,6 +8,7 @@
 #include "frontend/request_body.h"
 #include "frontend/request_headers.h"
 
+struct gw_hooked;
 struct gw_stream;
 struct gw_stream_format;
 struct gw_request_stream;
@@ -19,11 +20,17 @@ struct gw_exchange {
     struct gw_worker *worker;
     struct gw_connection *connection;
     const struct gw_route *route;      /* NULL: none matched */
+    size_t upstream;                   /* the route's, or what hooks have chosen */
     const struct gw_config_cors *cors; /* what the answer says to other origins; NULL: nothing */
     uint64_t began_ns;
     struct gw_request_headers headers;
     struct gw_request_body *body; /* NULL: libh2o refused the request */
-    struct gw_route_match *match; /* while the body is awaited */
+    struct gw_route_match *match; /* while the body is awaited, or a hook */
+    bool wants_websocket;
+
+    unsigned hook_phases;     /* of enum gw_hook_phase: yet to run */
+    struct gw_hooked *hooked; /* NULL: there was none to run */
+    struct gw_slice framed; /* the request message, where hooks have asked for it; else base NULL */
 
     struct gw_call *call; /* NULL: not begun, or over */
     struct gw_call_report report;
@@ -45,6 +52,7 @@ struct gw_exchange {
 
     struct gw_task leave; /* the client was found to have left */
     bool watching;        /* the client's socket is ours to read */
+    bool is_handed_over;  /* to what goes on behind the request, and counts and logs it */
 };
 
 /* The call has ended, or is given up: counts it. */
@@ -56,9 +64,23 @@ void gw_exchange_await_taking(struct gw_exchange *x);
 /* Answers with x->json; content_length SIZE_MAX: an answer that does not say it. */
 void gw_exchange_answer(struct gw_exchange *x, int http_status, struct gw_slice content_type,
                         size_t content_length);
-/* Answers with the error form of the client's protocol. Only before another answer has begun. */
+/* Answers with the error form of the client's protocol. Only before another answer has begun, and
+ * perhaps later: hooks may have a say. */
 void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
                               struct gw_slice message, struct gw_slice details);
+/* The same of a REST client, and at once. */
+void gw_exchange_tell_error(struct gw_exchange *x, int http_status, int code,
+                            struct gw_slice message, struct gw_slice details);
+/* The route of the request, once. */
+void gw_exchange_take_route(struct gw_exchange *x, const struct gw_route *route);
+/* What is to be translated, as far as it has come. */
+struct gw_translate_request gw_exchange_request_of(const struct gw_exchange *x);
+/* The body is there, as far as it is awaited: hooks, then gw_exchange_serve_match. */
+void gw_exchange_serve(struct gw_exchange *x, const struct gw_route_match *match);
+/* Begins the call, or what else the route leads to; on_request has run. */
+void gw_exchange_serve_match(struct gw_exchange *x, const struct gw_route_match *match);
+/* Without a word to the client. Harmless where there is none. */
+void gw_exchange_cancel_call(struct gw_exchange *x);
 void gw_exchange_count_limit(const struct gw_exchange *x, enum gw_limit limit);
 /* What becomes of a request whose body has a fault, which is counted. */
 void gw_exchange_body_failure(struct gw_exchange *x, struct gw_failure *ret_failure);
@@ -74,6 +96,8 @@ void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callback
 extern const struct gw_call_callbacks gw_exchange_unary_answer;
 /* From here on, the client's leaving ends the exchange. */
 void gw_exchange_watch_client(struct gw_exchange *x);
+/* Gives the client's socket back to libh2o. */
+void gw_exchange_unwatch_client(struct gw_exchange *x);
 /* Cancels the call that is under way, and answers with an error, or ends the answer with one. */
 void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struct gw_slice message);
 /* The same, because nothing has moved for too long. */

@@ -7,6 +7,8 @@
 
 #include "base/encoding.h"
 #include "base/mem.h"
+#include "frontend/hooked.h"
+#include "frontend/error_stream.h"
 
 /* One for each route of the snapshot; those that lead elsewhere stay zero. libh2o knows a handler's
  * prefix from its path configuration, which is in no host: the gateway's handler calls it. */
@@ -91,10 +93,31 @@ static void fail(struct gw_exchange *x, int http_status)
                              (struct gw_slice){0});
 }
 
+struct error_filter {
+    h2o_req_prefilter_t super;
+    struct gw_exchange *exchange;
+};
+
+/* A range that is not in the file (RFC 9110 section 14.4), and what has come to pass since `check`.
+ */
+static void on_setup_ostream(h2o_req_prefilter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
+{
+    if (req->res.status >= 400) {
+        ssize_t at = h2o_find_header(&req->res.headers, H2O_TOKEN_CONTENT_RANGE, -1);
+        h2o_iovec_t range = at >= 0 ? req->res.headers.entries[at].value : (h2o_iovec_t){NULL, 0};
+        slot = gw_error_stream_put(((struct error_filter *)self)->exchange,
+                                   gw_slice_str(req->res.reason), slot);
+        if (at >= 0)
+            h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_RANGE, NULL, range.base,
+                           range.len);
+    }
+    h2o_setup_next_prefilter(self, req, slot);
+}
+
 void gw_files_serve(struct gw_exchange *x)
 {
     h2o_req_t *req = x->req;
-    struct folder *folder = &x->worker->frontend->files->folders[x->route->index];
+    const struct folder *folder = &x->worker->frontend->files->folders[x->route->index];
     /* Decoded, and without `.` and `..`: it may have left the folder's prefix. */
     struct gw_slice path = gw_slice(req->path_normalized.base, req->path_normalized.len);
     bool is_prefix = path.len + 1 == folder->prefix.len &&
@@ -104,15 +127,27 @@ void gw_files_serve(struct gw_exchange *x)
         status = 0;
     else if (gw_slice_starts_with(path, folder->prefix))
         status = check(x->route->files, gw_slice_from(path, folder->prefix.len), &req->pool);
-    if (status != 0) {
+    if (status != 0)
         fail(x, status);
-        return;
-    }
+    else if ((x->hook_phases & GW_HOOK_RESPONSE) != 0)
+        gw_hooked_file(x);
+    else
+        gw_files_send(x);
+}
+
+void gw_files_send(struct gw_exchange *x)
+{
+    h2o_req_t *req = x->req;
+    const struct folder *folder = &x->worker->frontend->files->folders[x->route->index];
     gw_exchange_await_taking(x);
     gw_exchange_add_headers(x, (struct gw_slice){0});
+    struct error_filter *filter = (void *)h2o_add_prefilter(req, sizeof(*filter));
+    filter->super.on_setup_ostream = on_setup_ostream;
+    filter->exchange = x;
     h2o_handler_t *handler = folder->pathconf.handlers.entries[0];
     if (handler->on_req(handler, req) == 0)
         return;
     req->res.headers = (h2o_headers_t){0};
+    req->prefilters = filter->super.next;
     fail(x, 404); /* it went in between */
 }

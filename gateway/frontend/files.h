@@ -14,5 +14,7 @@ void gw_files_destroy(struct gw_files *files);
 
 /* Answers; x->route leads to files. */
 void gw_files_serve(struct gw_exchange *x);
+/* The same behind on_response. */
+void gw_files_send(struct gw_exchange *x);
 
 #endif

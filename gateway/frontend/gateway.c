@@ -152,10 +152,21 @@ static void register_metrics(struct gw_frontend *frontend, const char *version)
                        NULL, 0);
 }
 
+static bool has_hooks(const struct gw_snapshot *snapshot, const struct gw_hook_set *hooks)
+{
+    unsigned phases = gw_hook_set_phases(hooks, NULL);
+    for (size_t i = 0; i < gw_snapshot_route_count(snapshot); i++)
+        phases |= gw_hook_set_phases(hooks, gw_snapshot_route_at(snapshot, i));
+    return phases != 0;
+}
+
 /* Everything that may fail; what was opened stays in `frontend` for close_frontend. */
 static int open_frontend(struct gw_frontend *frontend, int *ret_admin_fd, struct gw_error *error)
 {
     const struct gw_config *config = frontend->config;
+    if (frontend->hooks != NULL &&
+        gw_hook_set_register(frontend->hooks, frontend->metrics, error) != 0)
+        return -1;
     frontend->certificates = gw_certificates_open(frontend, error);
     if (frontend->certificates == NULL)
         return -1;
@@ -223,6 +234,15 @@ static void start_worker(struct gw_worker *worker)
     _exit(1);
 }
 
+static struct gw_hook_watchdog *watch_hooks(struct gw_frontend *frontend)
+{
+    if (frontend->hooks == NULL)
+        return NULL;
+    return gw_hook_watchdog_create(frontend->hooks, frontend->control_loop,
+                                   gw_metrics_shard(frontend->metrics, frontend->worker_count),
+                                   gw_worker_log_hook, NULL);
+}
+
 static void serve(struct control *control, int admin_fd)
 {
     struct gw_frontend *frontend = &control->frontend;
@@ -233,23 +253,27 @@ static void serve(struct control *control, int admin_fd)
         start_worker(&frontend->workers[i]);
     pthread_barrier_wait(&frontend->started);
     gw_certificates_watch(frontend->certificates, control->loop);
+    struct gw_hook_watchdog *watchdog = watch_hooks(frontend);
     __atomic_store_n(&frontend->is_ready, 1, __ATOMIC_RELEASE);
     say_ready(frontend, admin_fd);
     while (frontend->ended_workers < frontend->worker_count)
         gw_loop_turn(control->loop, INT32_MAX);
     for (uint32_t i = 0; i < frontend->worker_count; i++)
         gw_worker_join(&frontend->workers[i]);
+    gw_hook_watchdog_destroy(watchdog);
     pthread_barrier_destroy(&frontend->started);
     gw_admin_destroy(admin);
 }
 
-int gw_gateway_run(const struct gw_snapshot *snapshot, const char *version, struct gw_error *error)
+int gw_gateway_run(const struct gw_snapshot *snapshot, struct gw_hook_set *hooks,
+                   const char *version, struct gw_error *error)
 {
     struct control control = {0};
     struct gw_frontend *frontend = &control.frontend;
     const struct gw_config *config = gw_snapshot_config(snapshot);
     frontend->snapshot = snapshot;
     frontend->config = config;
+    frontend->hooks = has_hooks(snapshot, hooks) ? hooks : NULL;
     frontend->worker_count = config->workers ? config->workers : usable_cores();
     frontend->workers = gw_alloc(frontend->worker_count * sizeof(*frontend->workers));
     frontend->listen_fds = gw_alloc(config->listener_count * sizeof(*frontend->listen_fds));

@@ -4,6 +4,7 @@
 #include "frontend/grpc_answer.h"
 #include "frontend/grpc_request.h"
 #include "frontend/grpc_stream.h"
+#include "frontend/hooked.h"
 #include "frontend/request_stream.h"
 #include "frontend/stream.h"
 
@@ -68,9 +69,10 @@ struct gw_slice gw_grpc_web_error(struct gw_exchange *x, int code, struct gw_sli
     return x->grpc.content_type;
 }
 
-static void refuse(struct gw_exchange *x, int code, struct gw_slice message)
+static bool refuse(struct gw_exchange *x, int code, struct gw_slice message)
 {
     gw_grpc_answer_error(x, code, message, (struct gw_slice){0});
+    return false;
 }
 
 /* Longest path that is named in an answer. */
@@ -88,19 +90,19 @@ bool gw_grpc_begin(struct gw_exchange *x)
 {
     if (x->route != NULL && !x->route->serves_grpc)
         x->route = NULL;
+    gw_hooked_begin(x);
     if (x->route == NULL)
-        refuse(x, GW_UNIMPLEMENTED, unknown_method(x));
-    else if (x->route->method->client_streaming && gw_protocol_is_web(x->headers.protocol))
-        refuse(x, GW_UNIMPLEMENTED,
-               GW_SLICE("gRPC-Web cannot stream requests: this method needs gRPC"));
-    else if (read_timeout(x) != 0)
-        refuse(x, GW_INTERNAL, GW_SLICE("malformed grpc-timeout"));
-    else
-        x->body->limit_bytes = gw_grpc_body_limit(x);
-    return x->req->res.status == 0;
+        return refuse(x, GW_UNIMPLEMENTED, unknown_method(x));
+    if (x->route->method->client_streaming && gw_protocol_is_web(x->headers.protocol))
+        return refuse(x, GW_UNIMPLEMENTED,
+                      GW_SLICE("gRPC-Web cannot stream requests: this method needs gRPC"));
+    if (read_timeout(x) != 0)
+        return refuse(x, GW_INTERNAL, GW_SLICE("malformed grpc-timeout"));
+    x->body->limit_bytes = gw_grpc_body_limit(x);
+    return true;
 }
 
-/* --- a call whose answer is one message --- */
+/* --- a call of one message each way --- */
 
 static void on_headers(void *arg, const struct gw_metadata *headers)
 {
@@ -137,10 +139,9 @@ static void on_end(void *arg, const struct gw_call_result *result)
     gw_grpc_answer(x, result);
 }
 
-static const struct gw_call_callbacks one_message_answer = {
+static const struct gw_call_callbacks unary_answer = {
     .on_headers = on_headers,
     .on_message = on_message,
-    .on_sent = gw_request_stream_on_sent,
     .on_end = on_end,
 };
 
@@ -148,25 +149,26 @@ static const struct gw_call_callbacks one_message_answer = {
 
 static void start(struct gw_exchange *x)
 {
+    const struct gw_method *method = x->route->method;
     gw_exchange_watch_client(x);
-    if (x->route->method->server_streaming) {
+    if (method->client_streaming || method->server_streaming) {
         gw_grpc_stream_create(x);
         gw_exchange_start_call(x, &gw_stream_callbacks);
         gw_stream_begin(x->stream);
     } else {
-        gw_exchange_start_call(x, &one_message_answer);
+        gw_exchange_start_call(x, &unary_answer);
         gw_call_request(x->call, GW_REQUEST_ALL);
     }
 }
 
 void gw_grpc_serve(struct gw_exchange *x)
 {
-    struct gw_slice framed;
+    struct gw_slice framed = x->framed;
     struct gw_failure failure;
     if (x->route->method->client_streaming) {
         start(x);
         gw_request_stream_begin_framed(x);
-    } else if (gw_grpc_request_message(x, &framed, &failure) == 0) {
+    } else if (framed.base != NULL || gw_grpc_request_message(x, &framed, &failure) == 0) {
         start(x);
         gw_call_send(x->call, framed, GW_SEND_END);
     } else {

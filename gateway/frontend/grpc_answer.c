@@ -2,6 +2,7 @@
 
 #include "base/digits.h"
 #include "base/encoding.h"
+#include "frontend/hooked.h"
 #include "frontend/http2.h"
 #include "grpc/call.h"
 
@@ -135,6 +136,10 @@ void gw_grpc_append_status(struct gw_exchange *x, const struct gw_call_result *r
 
 void gw_grpc_answer(struct gw_exchange *x, const struct gw_call_result *result)
 {
+    if ((x->hook_phases & (result->status == GW_OK ? GW_HOOK_RESPONSE : GW_HOOK_ERROR)) != 0) {
+        gw_hooked_grpc(x, result);
+        return;
+    }
     if (x->grpc_status < 0)
         x->grpc_status = result->status;
     bool is_trailers_only = x->json.len == 0 && !x->grpc.has_headers;

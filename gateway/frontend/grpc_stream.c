@@ -31,6 +31,7 @@ static const struct gw_stream_form grpc_form = {
     .append_message = append_message,
     .append_end = append_end,
     .answer_failure = gw_grpc_answer,
+    .begins_with_headers = true,
 };
 
 void gw_grpc_stream_create(struct gw_exchange *x)

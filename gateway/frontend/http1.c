@@ -11,10 +11,8 @@
  * fault.
  *
  * libh2o takes its callback back after each answer, and after 100 Continue; the task http1.next
- * puts ours in front again.
- * In between it may find a whole request among the bytes that are there already: that one is
- * checked when it reaches our handler, where its head still stands at the beginning of the socket's
- * input. */
+ * puts ours in front again. In between libh2o is kept from reading, and does not see what came
+ * behind the request that is over: http1.rest. */
 
 static enum gw_http1_outcome check_head(struct gw_connection *connection)
 {
@@ -26,23 +24,14 @@ static enum gw_http1_outcome check_head(struct gw_connection *connection)
                                &connection->http1.fault);
 }
 
-static void append_input(h2o_socket_t *sock, struct gw_slice s)
-{
-    h2o_iovec_t room = h2o_buffer_reserve(&sock->input, s.len);
-    memcpy(room.base, s.base, s.len);
-    sock->input->size += s.len;
-}
-
-/* libh2o goes on looking for a head's end where it has stopped, so the end must not come earlier.
- */
 static void replace_head(struct gw_connection *connection)
 {
+    static const struct gw_slice head = GW_SLICE_INIT("REFUSED / HTTP/1.0\r\n\r\n");
     h2o_socket_t *sock = connection->sock;
     h2o_buffer_consume(&sock->input, sock->input->size);
-    append_input(sock, GW_SLICE("REFUSED / HTTP/1.0\r\nA:"));
-    while (sock->input->size < connection->http1.seen_by_libh2o)
-        append_input(sock, GW_SLICE("                "));
-    append_input(sock, GW_SLICE("\r\n\r\n"));
+    h2o_iovec_t room = h2o_buffer_reserve(&sock->input, head.len);
+    memcpy(room.base, head.base, head.len);
+    sock->input->size = head.len;
     connection->http1.is_head_checked = true;
 }
 
@@ -130,9 +119,7 @@ static bool has_room(struct gw_connection *connection)
     if (outcome == GW_REQUEST_MEMORY_FITS)
         return true;
     gw_http_metrics_count_limit(worker->frontend->http_metrics, worker->shard,
-                                outcome == GW_REQUEST_MEMORY_OVER_TOTAL
-                                    ? GW_LIMIT_REQUEST_MEMORY
-                                    : GW_LIMIT_REQUEST_MEMORY_PER_CONNECTION);
+                                gw_request_memory_limit(outcome));
     return false;
 }
 
@@ -171,8 +158,7 @@ static void on_continue_written(h2o_socket_t *sock, const char *error)
 static void watch_continue(struct gw_connection *connection)
 {
     h2o_socket_t *sock = connection->sock;
-    if (connection->http1.exchange != NULL || connection->wait.what == GW_WAIT_END ||
-        sock->_cb.read != NULL || sock->_cb.write == NULL || sock->_cb.write == on_continue_written)
+    if (connection->wait.what != GW_WAIT_BODY || sock->_cb.read != NULL || sock->_cb.write == NULL)
         return;
     connection->http1.libh2o_written = sock->_cb.write;
     sock->_cb.write = on_continue_written;
@@ -188,24 +174,52 @@ static void on_bytes(h2o_socket_t *sock, const char *error)
         watch_continue(connection);
 }
 
-static void await_head(struct gw_task *task)
+/* --- from one request to the next --- */
+
+static size_t request_bytes(const struct gw_connection *connection, const h2o_req_t *req)
+{
+    return req->entity.base != NULL
+               ? (size_t)(req->entity.base + req->entity.len - connection->sock->input->bytes)
+               : connection->http1.scanned;
+}
+
+/* libh2o is about to drop the request's bytes from the socket's input: it is given a buffer that
+ * has as many, and no more. */
+static void hide_rest(struct gw_connection *connection, const h2o_req_t *req)
+{
+    h2o_socket_t *sock = connection->sock;
+    size_t bytes = request_bytes(connection, req);
+    if (sock->input->size <= bytes || connection->http1.rest != NULL)
+        return;
+    connection->http1.rest = sock->input;
+    connection->http1.rest_begins = bytes;
+    h2o_buffer_init(&sock->input, &h2o_socket_buffer_prototype);
+    h2o_buffer_reserve(&sock->input, bytes);
+    sock->input->size = bytes;
+}
+
+static void restore_rest(struct gw_connection *connection)
+{
+    h2o_socket_t *sock = connection->sock;
+    if (connection->http1.rest == NULL)
+        return;
+    h2o_buffer_consume(&connection->http1.rest, connection->http1.rest_begins);
+    h2o_buffer_dispose(&sock->input);
+    sock->input = connection->http1.rest;
+    connection->http1.rest = NULL;
+}
+
+static void go_on(struct gw_task *task)
 {
     struct gw_connection *connection =
         H2O_STRUCT_FROM_MEMBER(struct gw_connection, http1.next, task);
     h2o_socket_t *sock = connection->sock;
-    struct gw_slice input = gw_slice(sock->input->bytes, sock->input->size);
-    if (!is_read_by_libh2o(connection)) {
-        watch_continue(connection);
+    h2o_socket_dont_read(sock, 0);
+    restore_rest(connection);
+    if (!is_read_by_libh2o(connection))
         return;
-    }
     h2o_socket_read_start(sock, on_bytes);
-    connection->http1.seen_by_libh2o = input.len;
-    if (gw_http1_head_is_whole(input)) {
-        gw_http1_fault(connection); /* libh2o has taken it, and waits for the body */
-        gw_connection_await(connection, GW_WAIT_BODY);
-    } else if (gw_http1_admit(connection)) {
-        connection->http1.libh2o_read(sock, NULL); /* it is refused */
-    }
+    on_bytes(sock, NULL);
 }
 
 void gw_http1_serve(struct gw_connection *connection)
@@ -218,18 +232,10 @@ void gw_http1_serve(struct gw_connection *connection)
     h2o_http1_accept(&accept, sock, *h2o_get_timestamp(&worker->h2o, NULL, NULL));
     h2o_buffer_dispose(&sock->input);
     sock->input = input;
-    connection->http1.next.fn = await_head;
+    connection->http1.next.fn = go_on;
     connection->http1.libh2o_read = sock->_cb.read;
     h2o_socket_read_start(sock, on_bytes);
     on_bytes(sock, NULL);
-}
-
-struct gw_request_fault gw_http1_fault(struct gw_connection *connection)
-{
-    if (!connection->http1.is_head_checked)
-        check_head(connection);
-    connection->http1.is_head_checked = true;
-    return connection->http1.fault;
 }
 
 void gw_http1_request_begun(struct gw_connection *connection, struct gw_exchange *exchange)
@@ -238,13 +244,25 @@ void gw_http1_request_begun(struct gw_connection *connection, struct gw_exchange
     gw_connection_await(connection, GW_WAIT_NOTHING);
 }
 
-void gw_http1_request_done(struct gw_connection *connection)
+void gw_http1_request_done(struct gw_connection *connection, const h2o_req_t *req)
 {
+    connection->http1.exchange = NULL;
+    if (req->res.status == 101)
+        return; /* it speaks another protocol from here on */
+    hide_rest(connection, req);
+    h2o_socket_dont_read(connection->sock, 1);
     connection->http1.is_head_checked = false;
     connection->http1.scanned = 0;
-    connection->http1.exchange = NULL;
     gw_connection_await(connection, GW_WAIT_REQUEST);
     gw_loop_defer(connection->worker->loop, &connection->http1.next);
+}
+
+void gw_http1_dispose(struct gw_connection *connection)
+{
+    gw_task_cancel(connection->worker->loop, &connection->http1.next);
+    gw_request_memory_resize(&connection->memory, &connection->http1.held_bytes, 0);
+    if (connection->http1.rest != NULL)
+        h2o_buffer_dispose(&connection->http1.rest);
 }
 
 void gw_http1_close(struct gw_connection *connection)

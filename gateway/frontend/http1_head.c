@@ -213,16 +213,11 @@ enum gw_http1_outcome gw_http1_head_check(struct gw_slice bytes, size_t *scanned
         if (head.fault == NULL && head.content_lengths > 0 && head.transfer_encodings > 0)
             head.fault = "both Content-Length and Transfer-Encoding";
     }
+    *scanned = end;
     if (head.fault == NULL && head.headers <= limits->header_count)
         return GW_HTTP1_SOUND;
     *ret_fault = head.fault != NULL
                      ? (struct gw_request_fault){400, head.fault}
                      : (struct gw_request_fault){431, "the request has too many headers"};
     return GW_HTTP1_REFUSED;
-}
-
-bool gw_http1_head_is_whole(struct gw_slice bytes)
-{
-    size_t scanned = 0;
-    return find_end(bytes, &scanned) > 0;
 }

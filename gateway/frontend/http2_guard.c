@@ -16,16 +16,15 @@ void gw_http2_guard_init(struct gw_http2_session *s)
 {
     const struct gw_config_limits *limits = gw_http2_limits(s);
     uint64_t now_ms = gw_http2_now_ms(s);
-    gw_http2_budget_init(&s->early_resets, limits->early_resets, limits->early_resets / 4, now_ms);
-    gw_http2_budget_init(&s->control_frames, limits->control_frames, limits->control_frames / 10,
-                         now_ms);
+    gw_budget_init(&s->early_resets, limits->early_resets, limits->early_resets / 4, now_ms);
+    gw_budget_init(&s->control_frames, limits->control_frames, limits->control_frames / 10, now_ms);
 }
 
 /* --- frames --- */
 
 void gw_http2_guard_progress(struct gw_http2_session *s)
 {
-    gw_http2_budget_earn(&s->control_frames, PROGRESS_CONTROL_FRAMES);
+    gw_budget_earn(&s->control_frames, PROGRESS_CONTROL_FRAMES);
 }
 
 static bool brings_something(const nghttp2_frame_hd *head)
@@ -75,7 +74,7 @@ void gw_http2_guard_frame(struct gw_http2_session *s, const nghttp2_frame_hd *he
 {
     if (brings_something(head))
         gw_http2_guard_progress(s);
-    else if (!gw_http2_budget_spend(&s->control_frames, gw_http2_now_ms(s)))
+    else if (!gw_budget_spend(&s->control_frames, gw_http2_now_ms(s)))
         gw_http2_over_limit(s, GW_LIMIT_CONTROL_FRAMES, NGHTTP2_ENHANCE_YOUR_CALM);
     check_order(s, head);
     check_priority(s, head, payload);
@@ -100,7 +99,7 @@ bool gw_http2_guard_is_flooded(const struct gw_http2_session *s)
 
 static void spend_reset(struct gw_http2_session *s)
 {
-    if (!gw_http2_budget_spend(&s->early_resets, gw_http2_now_ms(s)))
+    if (!gw_budget_spend(&s->early_resets, gw_http2_now_ms(s)))
         gw_http2_over_limit(s, GW_LIMIT_EARLY_RESETS, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 

@@ -165,7 +165,11 @@ static void on_headers_out(struct gw_h2_output *output, size_t at)
     uint32_t id;
     memcpy(&id, output->bytes.base + at + 5, sizeof(id));
     struct gw_http2_stream *stream = stream_of(s, (int32_t)be32toh(id));
-    if (stream == NULL || !stream->response.has_literals)
+    if (stream == NULL)
+        return;
+    bool is_answer = !stream->response.is_continuing;
+    stream->response.is_continuing = false;
+    if (!is_answer || !stream->response.has_literals)
         return;
     gw_http2_stream_append_literals(stream);
     gw_h2_output_lengthen(output, at);

@@ -6,7 +6,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "frontend/http2.h"
-#include "frontend/http2_budget.h"
+#include "base/budget.h"
 #include "frontend/internal.h"
 #include "grpc/h2_output.h"
 
@@ -22,7 +22,7 @@ struct gw_http2_session {
     struct gw_http2_stream *head_of; /* whose header block is coming in, or came in last */
     struct gw_task flush;
     struct gw_h2_output output;
-    struct gw_http2_budget early_resets, control_frames;
+    struct gw_budget early_resets, control_frames;
     bool ending; /* GOAWAY with an error is on its way; nothing more is read */
     bool draining;
     struct {

@@ -144,6 +144,10 @@ static void regular_header(struct gw_http2_stream *stream, struct gw_slice name,
         add_cookie(stream, value);
     } else if (token == H2O_TOKEN_HOST) {
         stream->request.host = gw_pool_dup(&req->pool, value);
+    } else if (token == H2O_TOKEN_EXPECT) {
+        stream->request.expects_continue = gw_slice_eq_nocase(value, GW_SLICE("100-continue"));
+        if (!stream->request.expects_continue)
+            fault(stream, 417, "unknown expectation");
     } else if (token == NULL) {
         h2o_add_header_by_str(&req->pool, &req->headers, copy(stream, name).base, name.len, 0, NULL,
                               copy(stream, value).base, value.len);
@@ -238,11 +242,26 @@ void gw_http2_stream_end(struct gw_http2_stream *stream)
     tell_later(stream);
 }
 
+/* The handler has seen the headers, and goes on to wait for the body. */
+static void invite_body(struct gw_http2_stream *stream)
+{
+    static const nghttp2_nv status = {(uint8_t *)":status", (uint8_t *)"100", 7, 3,
+                                      NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
+    if (stream->response.has_begun || stream->request.has_ended ||
+        stream->request.body.received > 0)
+        return;
+    stream->response.is_continuing = true;
+    nghttp2_submit_headers(stream->session->nghttp2, NGHTTP2_FLAG_NONE, stream->id, NULL, &status,
+                           1, NULL);
+}
+
 void gw_http2_stream_tell(struct gw_http2_stream *stream)
 {
     if (!stream->request.is_at_handler) {
         stream->request.is_at_handler = true;
         h2o_process_request(&stream->req);
+        if (stream->request.expects_continue)
+            invite_body(stream);
     } else if (!is_answered(stream)) {
         gw_request_body_tell(&stream->request.body);
     }

@@ -20,6 +20,7 @@ struct gw_http2_stream {
         struct gw_slice host;
         struct gw_buf cookie;
         bool has_headers, is_at_handler, has_ended;
+        bool expects_continue; /* RFC 9110 section 10.1.1 */
     } request;
     struct {
         h2o_ostream_t final;
@@ -31,7 +32,8 @@ struct gw_http2_stream {
         const h2o_headers_t *trailers;                 /* NULL: none */
         char status[3], content_length[GW_DIGITS_MAX]; /* as text, until they are framed */
         bool has_begun, has_ended, is_bodiless;
-        bool has_literals; /* to be appended when nghttp2 has made the headers' frame */
+        bool is_continuing; /* 100 is submitted, and not yet sent */
+        bool has_literals;  /* to be appended when nghttp2 has made the headers' frame */
     } response;
     bool is_disposed; /* the request is; its client has not ended it */
     h2o_req_t req;

@@ -6,9 +6,12 @@
 #include "base/mem.h"
 #include "base/status.h"
 
-/* Every status that the gateway sends; any other counts as the last. */
-static const int http_codes[] = {200, 204, 206, 301, 304, 400, 401, 403, 404, 405, 406, 408, 409,
-                                 413, 415, 416, 417, 429, 431, 499, 501, 502, 503, 504, 500};
+/* Every status that the gateway sends, and those that hooks are likely to; any other counts as the
+ * first of its hundred. */
+static const int http_codes[] = {101, 200, 201, 202, 203, 204, 206, 300, 301, 302, 303,
+                                 304, 307, 308, 400, 401, 402, 403, 404, 405, 406, 408,
+                                 409, 410, 412, 413, 415, 416, 417, 422, 426, 428, 429,
+                                 431, 451, 499, 500, 501, 502, 503, 504};
 #define CODE_COUNT (sizeof(http_codes) / sizeof(*http_codes))
 
 /* Methods of requests that no route matched; any other counts as the last. */
@@ -131,10 +134,14 @@ void gw_http_metrics_destroy(struct gw_http_metrics *m)
 
 static size_t code_index(int status)
 {
-    size_t i = 0;
-    while (i < CODE_COUNT - 1 && http_codes[i] != status)
-        i++;
-    return i;
+    size_t first = 0;
+    for (size_t i = 0; i < CODE_COUNT; i++) {
+        if (http_codes[i] == status)
+            return i;
+        if (http_codes[i] / 100 != http_codes[first] / 100 && http_codes[i] / 100 <= status / 100)
+            first = i;
+    }
+    return first;
 }
 
 static size_t method_index(struct gw_slice method)

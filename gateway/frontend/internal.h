@@ -18,6 +18,8 @@
 struct gw_address_limit;
 struct gw_certificates;
 struct gw_files;
+struct gw_hook_set;
+struct gw_hook_vm;
 struct gw_http2;
 struct gw_worker;
 
@@ -33,6 +35,7 @@ struct gw_frontend {
     struct gw_strmap header_kinds;    /* see request_headers.c */
     h2o_globalconf_t h2o;
     struct gw_files *files;                 /* NULL: no route leads to files */
+    struct gw_hook_set *hooks;              /* NULL: none are configured */
     int *listen_fds;                        /* as config->listeners */
     struct gw_certificates *certificates;   /* control thread's */
     struct gw_address_limit *address_limit; /* NULL: none */
@@ -60,6 +63,9 @@ struct gw_worker {
     struct gw_access_log_writer *access_log; /* NULL: off */
     struct gw_listener *listeners;           /* as config->listeners */
     h2o_linklist_t connections;
+    h2o_linklist_t websockets;
+    struct gw_hook_vm *hook_vm; /* NULL: no hooks are configured */
+    h2o_linklist_t hooked;      /* requests that wait for a hook */
     struct gw_http2 *http2;
     struct gw_timer sweep;
     struct gw_request_memory request_memory;

@@ -64,6 +64,14 @@ static bool is_visible(struct gw_slice s)
     return true;
 }
 
+struct gw_slice gw_request_header(const h2o_req_t *req, const char *name, size_t length)
+{
+    ssize_t i = h2o_find_header_by_str(&req->headers, name, length, -1);
+    if (i < 0)
+        return (struct gw_slice){0};
+    return gw_slice(req->headers.entries[i].value.base, req->headers.entries[i].value.len);
+}
+
 static struct gw_slice new_request_id(gw_pool *pool)
 {
     char *id = h2o_mem_alloc_pool(pool, GW_UUID_LENGTH + 1);
@@ -112,6 +120,15 @@ static bool goes_on(enum gw_protocol protocol, const struct gw_strmap *kinds, st
         return false;
     *name = gw_slice_from(*name, prefix.len);
     return is_clients_own(kinds, *name) && gw_metadata_is_allowed(*name, value);
+}
+
+bool gw_request_header_goes_on(const struct gw_strmap *kinds, enum gw_protocol protocol,
+                               struct gw_slice *name, struct gw_slice value)
+{
+    const enum header_kind *kind = gw_strmap_get(kinds, *name);
+    if (kind == NULL)
+        return goes_on(protocol, kinds, name, value);
+    return *kind == FORWARD && gw_metadata_is_allowed(*name, value);
 }
 
 void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
@@ -194,6 +211,7 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
         items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-client-cert"),
                                                tls_client->forwarded, GW_INDEX_NOT};
 
+    size_t own = count;
     headers->trace.trace_id[0] = headers->trace.span_id[0] = '\0';
     headers->trace.x_trace_id = (struct gw_slice){0};
     if (config->tracing.propagate != 0) {
@@ -205,6 +223,7 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
             items[count++] = (struct gw_metadatum){out[i].name, out[i].value, GW_INDEX_NOT};
     }
     headers->metadata = (struct gw_metadata){items, count};
+    headers->trace_count = count - own;
 }
 
 void gw_response_headers_add(h2o_req_t *req, struct gw_slice prefix,

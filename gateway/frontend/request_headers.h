@@ -27,6 +27,7 @@ struct gw_request_headers {
     struct gw_slice client_address; /* see gw_peer_client */
     struct gw_trace trace;          /* empty where tracing is off */
     struct gw_metadata metadata;    /* what goes upstream; in the pool */
+    size_t trace_count;             /* of which so many, the last, are the trace's */
 };
 
 /* Reads the headers of `req` in one pass. `headers` must not move afterwards. tls_client: who
@@ -37,6 +38,14 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
                              const struct gw_config *config, const struct gw_peer *peer,
                              const struct gw_tls_client *tls_client,
                              struct gw_request_headers *headers);
+
+/* The first header of that name, which libh2o has no token for; empty: there is none. */
+struct gw_slice gw_request_header(const h2o_req_t *req, const char *name, size_t length);
+
+/* Whether a header that the client might send goes upstream by itself; *name becomes its name
+ * there. Not the trace, and nothing that the gateway says itself. */
+bool gw_request_header_goes_on(const struct gw_strmap *kinds, enum gw_protocol protocol,
+                               struct gw_slice *name, struct gw_slice value);
 
 /* Adds an answer's metadata to the response's headers, as grpc-metadata-NAME or grpc-trailer-NAME
  * (`prefix`). */

@@ -54,3 +54,9 @@ enum gw_request_memory_outcome gw_request_memory_resize(struct gw_request_memory
     *held = bytes;
     return GW_REQUEST_MEMORY_FITS;
 }
+
+enum gw_limit gw_request_memory_limit(enum gw_request_memory_outcome outcome)
+{
+    return outcome == GW_REQUEST_MEMORY_OVER_TOTAL ? GW_LIMIT_REQUEST_MEMORY
+                                                   : GW_LIMIT_REQUEST_MEMORY_PER_CONNECTION;
+}

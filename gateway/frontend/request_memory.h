@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "frontend/http_metrics.h"
+
 #define GW_REQUEST_MEMORY_STEP_BYTES (16u << 10)
 
 /* Of the process. */
@@ -42,5 +44,8 @@ enum gw_request_memory_outcome {
  * nothing is charged, and the caller is to give the buffer up; fewer bytes always fit. */
 enum gw_request_memory_outcome gw_request_memory_resize(struct gw_request_memory_account *account,
                                                         size_t *held, size_t bytes);
+
+/* The limit that something is over which does not fit. */
+enum gw_limit gw_request_memory_limit(enum gw_request_memory_outcome outcome);
 
 #endif

@@ -38,8 +38,9 @@ static enum next translate(struct gw_request_stream *s, struct gw_slice text)
     struct gw_failure failure;
     gw_pool scratch; /* of one message: the request's would grow with each */
     h2o_mem_init_pool(&scratch);
-    int rc = gw_route_translate_message(&s->json.source, &s->json.split, text, &scratch,
-                                        &s->message, &failure);
+    const struct gw_json_split *split = &s->json.split;
+    int rc = gw_route_translate_message(&s->json.source, split->number, split->begins, text,
+                                        &scratch, &s->message, &failure);
     if (rc != 0)
         refuse(s, &failure);
     h2o_mem_clear_pool(&scratch);

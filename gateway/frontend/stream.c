@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "frontend/hooked.h"
 #include "frontend/request_stream.h"
 
 /* No further message is asked for while so much waits for the client. */
@@ -21,6 +22,7 @@ struct gw_stream {
     struct gw_exchange *exchange;
     const struct gw_stream_form *form;
     uint64_t message_count;
+    bool begins;           /* the headers are to go out, with or without a message */
     bool started;          /* status and headers are out, and so no plain error is possible */
     bool asked;            /* for a message that is not in */
     bool writing;          /* libh2o has a piece */
@@ -29,6 +31,7 @@ struct gw_stream {
     bool breaks;           /* ... and then the connection is broken off */
     bool finished;         /* libh2o was told so: nothing may be sent */
     bool abandoned;        /* libh2o is to be told so when it has written its piece */
+    bool withdrawn;        /* something else is the answer */
     struct gw_buf waiting; /* what came while libh2o had the other */
     struct gw_buf writing_from;
     struct gw_slice unwritten; /* of writing_from, the piece that libh2o has included */
@@ -98,7 +101,9 @@ static void write_on(struct gw_stream *s)
         shrink(&s->waiting);
         s->unwritten = gw_buf_slice(&s->writing_from);
     }
-    if (s->unwritten.len == 0 && !s->ended)
+    if (s->unwritten.len == 0 && !s->ended && (s->started || !s->begins))
+        return;
+    if (!s->started && s->exchange->hooked != NULL && gw_hooked_holds_stream(s->exchange))
         return;
     if (!s->started)
         start(s);
@@ -173,8 +178,14 @@ void gw_stream_end(struct gw_stream *s, const struct gw_call_result *result)
 static void on_headers(void *arg, const struct gw_metadata *headers)
 {
     struct gw_exchange *x = arg;
-    if (!x->stream->started)
-        x->stream->form->take_headers(x, headers);
+    struct gw_stream *s = x->stream;
+    if (s->started)
+        return;
+    s->form->take_headers(x, headers);
+    /* libh2o would end a chunked answer with a piece of no bytes. */
+    s->begins = s->form->begins_with_headers && x->req->version >= 0x200;
+    if (s->begins)
+        flush_later(s);
 }
 
 static int append_message(struct gw_stream *s, struct gw_slice message, struct gw_error *error)
@@ -284,6 +295,8 @@ static void on_timer(struct gw_timer *timer)
         gw_buf_append(&s->waiting, heartbeat);
         write_on(s);
     }
+    if (s->withdrawn)
+        return;
     if (heartbeat.len > 0)
         next_ms = min(next_ms, (s->writing ? now : s->wrote_ms) + config->streaming.heartbeat_ms);
     gw_timer_start(s->exchange->worker->loop, timer, next_ms);
@@ -309,6 +322,17 @@ void gw_stream_begin(struct gw_stream *s)
     s->wrote_ms = s->moved_ms = now_ms(s);
     on_timer(&s->timer);
     ask(s);
+}
+
+void gw_stream_go_on(struct gw_stream *s)
+{
+    write_on(s);
+}
+
+void gw_stream_withdraw(struct gw_stream *s)
+{
+    s->finished = s->withdrawn = true;
+    gw_timer_stop(s->exchange->worker->loop, &s->timer);
 }
 
 void gw_stream_moved(struct gw_stream *s)

@@ -5,7 +5,7 @@
 
 #include "frontend/exchange_internal.h"
 
-/* How such an answer is written in a client's protocol. All slots are required but the last. */
+/* How such an answer is written in a client's protocol. All functions are required but the last. */
 struct gw_stream_form {
     /* The backend's initial metadata; nothing has gone out yet. */
     void (*take_headers)(struct gw_exchange *x, const struct gw_metadata *headers);
@@ -21,6 +21,9 @@ struct gw_stream_form {
                        struct gw_buf *out);
     /* Answers a call that failed before anything was sent. */
     void (*answer_failure)(struct gw_exchange *x, const struct gw_call_result *result);
+    /* Where the protocol can tell later failures as well as early ones: the answer begins as soon
+     * as the backend's headers are in, before there is a message. Only over HTTP/2. */
+    bool begins_with_headers;
     /* What is sent while there is no message; may be empty. NULL: nothing. */
     struct gw_slice (*heartbeat)(const struct gw_exchange *x);
 };
@@ -32,6 +35,10 @@ extern const struct gw_call_callbacks gw_stream_callbacks;
 void gw_stream_create(struct gw_exchange *x, const struct gw_stream_form *form);
 /* x->call has been started: asks for its first message. */
 void gw_stream_begin(struct gw_stream *stream);
+/* Hooks do not hold the answer back any more. */
+void gw_stream_go_on(struct gw_stream *stream);
+/* Something else is answered; nothing of the stream has gone out. */
+void gw_stream_withdraw(struct gw_stream *stream);
 /* A message has gone the other way: the stream is not idle. */
 void gw_stream_moved(struct gw_stream *stream);
 /* The call is over: ends the answer, or answers with what went wrong. */

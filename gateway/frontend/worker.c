@@ -1,13 +1,16 @@
 #include "frontend/worker.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "frontend/certificates.h"
 #include "frontend/connection.h"
 #include "frontend/exchange.h"
+#include "frontend/hooked.h"
 #include "frontend/http2.h"
 #include "frontend/listener.h"
+#include "frontend/websocket.h"
 
 #define SWEEP_MS 1000
 #define DRAIN_SWEEP_MS 20
@@ -51,6 +54,7 @@ static void on_drain(struct gw_message *message)
         gw_listener_close(&worker->listeners[i]);
     h2o_context_request_shutdown(&worker->h2o);
     gw_http2_drain(worker->http2);
+    gw_websockets_drain(worker);
     on_sweep(&worker->sweep);
 }
 
@@ -60,12 +64,30 @@ static void close_all(struct gw_worker *worker)
     for (size_t i = 0; i < worker->frontend->config->listener_count; i++)
         gw_listener_close(&worker->listeners[i]);
     gw_http2_close(worker->http2);
+    gw_websockets_close(worker);
     gw_connections_cut(worker);
     /* libh2o sees the ends of the connections in the next turns; answers to what was under way fail
      * to be written. */
     for (int i = 0; i < 100 && __atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED) > 0;
          i++)
         gw_loop_turn(worker->loop, 1);
+}
+
+/* In one piece, so that lines of several threads do not mix. */
+void gw_worker_log_hook(void *arg, struct gw_slice line)
+{
+    (void)arg;
+    fwrite(line.base, 1, line.len, stderr);
+}
+
+static struct gw_hook_vm *create_hook_vm(struct gw_worker *worker)
+{
+    return gw_hook_vm_create(worker->frontend->hooks, &(struct gw_hook_vm_options){
+                                                          .loop = worker->loop,
+                                                          .upstreams = worker->upstreams,
+                                                          .shard = worker->shard,
+                                                          .log = gw_worker_log_hook,
+                                                      });
 }
 
 /* On the control thread. */
@@ -82,12 +104,16 @@ static void *run(void *arg)
     h2o_context_init(&worker->h2o, gw_loop_h2o(worker->loop), &frontend->h2o);
     h2o_socket_buffer_prototype.allocator.max = INPUT_BUFFERS_KEPT;
     h2o_linklist_init_anchor(&worker->connections);
+    h2o_linklist_init_anchor(&worker->websockets);
     worker->http2 = gw_http2_create(worker);
     if (frontend->access_log != NULL)
         worker->access_log =
             gw_access_log_writer_create(frontend->access_log, worker->loop, worker->shard);
     worker->upstreams =
         gw_upstreams_create(frontend->upstream_set, worker->loop, worker->shard, worker->index);
+    h2o_linklist_init_anchor(&worker->hooked);
+    if (frontend->hooks != NULL)
+        worker->hook_vm = create_hook_vm(worker);
     pthread_barrier_wait(&frontend->started);
     worker->sweep.fn = on_sweep;
     gw_timer_start(worker->loop, &worker->sweep, gw_loop_now_ms(worker->loop) + SWEEP_MS);
@@ -95,9 +121,11 @@ static void *run(void *arg)
     gw_loop_run(worker->loop);
 
     gw_timer_stop(worker->loop, &worker->sweep);
+    gw_hooked_end_all(worker);
     gw_upstreams_destroy(worker->upstreams); /* answers what waits with 503 */
     close_all(worker);
     gw_http2_destroy(worker->http2);
+    gw_hook_vm_destroy(worker->hook_vm);
     gw_access_log_writer_destroy(worker->access_log);
     h2o_multithread_queue_t *queue = worker->h2o.queue;
     h2o_context_dispose(&worker->h2o);

@@ -7,6 +7,13 @@
 #include "grpc/client_internal.h"
 #include "grpc/h2_memory.h"
 
+/* Servers end a connection that resets too many streams (rapid reset, CVE-2023-44487): nghttp2's at
+ * 1000 and 33 a second, ours at 200 and 50. Clients of ours that leave must not have that done to
+ * the calls of others. Beyond this budget the connection takes no more calls; it tells of those
+ * that are cancelled as slowly as this, and of the rest by its end. */
+#define RESET_BURST 160
+#define RESETS_PER_SECOND 30
+
 /* Until the peer's SETTINGS say otherwise; nghttp2's own. */
 #define FIRST_STREAM_LIMIT 100
 
@@ -44,6 +51,7 @@ static void end_calls(struct gw_grpc_client *client, int status, int http_status
 static void close_socket(struct gw_grpc_client *client)
 {
     gw_timer_stop(client->loop, &client->connect_timer);
+    gw_timer_stop(client->loop, &client->reset_timer);
     if (client->socket != NULL)
         h2o_socket_close(client->socket);
     client->socket = NULL;
@@ -63,6 +71,7 @@ static void drop_session(struct gw_grpc_client *client)
         }
     }
     client->stream_count = 0;
+    TAILQ_INIT(&client->unreset);
     nghttp2_session_del(client->session);
     client->session = NULL;
 }
@@ -114,6 +123,48 @@ void gw_grpc_client_destroy(struct gw_grpc_client *client)
     client->state = GW_CLIENT_CLOSED;
     end_calls(client, GW_UNAVAILABLE, 503, "the connection was closed");
     gw_client_leave(client);
+}
+
+/* --- resets --- */
+
+static bool try_reset(struct gw_grpc_client *client, const struct gw_client_call *call)
+{
+    if (!gw_budget_spend(&client->resets, gw_loop_now_ms(client->loop)))
+        return false;
+    nghttp2_submit_rst_stream(client->session, NGHTTP2_FLAG_NONE, call->stream_id, NGHTTP2_CANCEL);
+    gw_client_flush_later(client);
+    return true;
+}
+
+static void start_reset_timer(struct gw_grpc_client *client)
+{
+    gw_timer_start(client->loop, &client->reset_timer,
+                   gw_loop_now_ms(client->loop) + 1000 / RESETS_PER_SECOND + 1);
+}
+
+static void on_reset_timer(struct gw_timer *timer)
+{
+    struct gw_grpc_client *client =
+        H2O_STRUCT_FROM_MEMBER(struct gw_grpc_client, reset_timer, timer);
+    struct gw_client_call *call;
+    while ((call = TAILQ_FIRST(&client->unreset)) != NULL && try_reset(client, call)) {
+        TAILQ_REMOVE(&client->unreset, call, due_link);
+        call->is_unreset = false;
+    }
+    if (call != NULL)
+        start_reset_timer(client);
+}
+
+void gw_client_reset(struct gw_grpc_client *client, struct gw_client_call *call)
+{
+    if (try_reset(client, call))
+        return;
+    client->is_worn = true;
+    gw_grpc_client_drain(client);
+    call->is_unreset = true;
+    TAILQ_INSERT_TAIL(&client->unreset, call, due_link);
+    if (!gw_timer_is_running(&client->reset_timer))
+        start_reset_timer(client);
 }
 
 /* --- flushing: once at the end of a turn --- */
@@ -308,6 +359,8 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
     if (call == NULL)
         return 0;
     client->stream_count--;
+    if (call->is_unreset)
+        TAILQ_REMOVE(&client->unreset, call, due_link);
     if (!TAILQ_EMPTY(&client->waiting))
         gw_client_flush_later(client);
     gw_client_call_on_stream_close(call, error_code);
@@ -438,9 +491,12 @@ struct gw_grpc_client *gw_grpc_client_create(struct gw_loop *loop, const struct 
     client->flush.fn = on_flush;
     client->output.on_headers = on_headers_out;
     client->connect_timer.fn = on_connect_timeout;
+    client->reset_timer.fn = on_reset_timer;
+    gw_budget_init(&client->resets, RESET_BURST, RESETS_PER_SECOND, gw_loop_now_ms(loop));
     TAILQ_INIT(&client->waiting);
     TAILQ_INIT(&client->open);
     TAILQ_INIT(&client->due);
+    TAILQ_INIT(&client->unreset);
     gw_header_block_init(&client->block);
 
     struct sockaddr_storage copy = {0};
@@ -474,6 +530,11 @@ uint32_t gw_grpc_client_call_count(const struct gw_grpc_client *client)
 uint32_t gw_grpc_client_call_limit(const struct gw_grpc_client *client)
 {
     return client->stream_limit;
+}
+
+bool gw_grpc_client_is_worn(const struct gw_grpc_client *client)
+{
+    return client->is_worn;
 }
 
 void gw_grpc_client_drain(struct gw_grpc_client *client)

@@ -47,6 +47,9 @@ int gw_grpc_client_closed_status(const struct gw_grpc_client *client);
 /* Calls in it, waiting ones too; and how many the peer allows at once. */
 uint32_t gw_grpc_client_call_count(const struct gw_grpc_client *client);
 uint32_t gw_grpc_client_call_limit(const struct gw_grpc_client *client);
+/* It drains by itself: so many of its calls were cancelled that the peer might take us for an
+ * attacker, and end those of others too. */
+bool gw_grpc_client_is_worn(const struct gw_grpc_client *client);
 /* Takes no new calls; closes when the last has ended. */
 void gw_grpc_client_drain(struct gw_grpc_client *client);
 

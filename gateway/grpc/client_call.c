@@ -53,11 +53,8 @@ static void mark_ended(struct gw_client_call *call)
     call->is_due = false;
     call->sending = gw_slice(NULL, 0);
     client->call_count--;
-    if (call->stream_open && !(call->local_closed && call->remote_closed)) {
-        nghttp2_submit_rst_stream(client->session, NGHTTP2_FLAG_NONE, call->stream_id,
-                                  NGHTTP2_CANCEL);
-        gw_client_flush_later(client);
-    }
+    if (call->stream_open && !(call->local_closed && call->remote_closed))
+        gw_client_reset(client, call);
     if (client->call_count == 0 && client->state == GW_CLIENT_DRAINING)
         gw_client_flush_later(client);
     if (client->was_full && client->call_count < client->stream_limit) {

@@ -9,6 +9,7 @@
 #include <nghttp2/nghttp2.h>
 #include <sys/queue.h>
 
+#include "base/budget.h"
 #include "grpc/client.h"
 #include "grpc/frame_reader.h"
 #include "grpc/h2_output.h"
@@ -29,7 +30,7 @@ struct gw_client_call {
     struct gw_call super;
     struct gw_grpc_client *client;
     TAILQ_ENTRY(gw_client_call) link;     /* in the client's waiting or open */
-    TAILQ_ENTRY(gw_client_call) due_link; /* in its due */
+    TAILQ_ENTRY(gw_client_call) due_link; /* in its due, and when it has ended in unreset */
     struct gw_call_params params;
     struct gw_timer deadline;
     int32_t stream_id; /* -1: still waiting */
@@ -37,6 +38,7 @@ struct gw_client_call {
     bool ended;      /* cancelled, or on_end was called */
     bool calling;    /* on_message or on_sent is running */
     bool is_due;     /* queued in due */
+    bool is_unreset; /* queued in unreset */
     bool sent;       /* on_sent is due */
     bool half_close; /* END_STREAM follows what is in `sending` */
     bool paused;     /* nghttp2 waits for nghttp2_session_resume_data */
@@ -61,6 +63,7 @@ struct gw_grpc_client {
     bool was_full;  /* on_change is owed when there is room again */
     bool changed;   /* on_change is due */
     bool destroyed; /* goes when `entered` is 0 */
+    bool is_worn;   /* see gw_grpc_client_is_worn */
     unsigned entered;
     h2o_socket_t *socket;
     nghttp2_session *session;
@@ -71,6 +74,9 @@ struct gw_grpc_client {
     bool block_is_over_limit;
     size_t unconsumed; /* of the connection's window */
     struct gw_client_calls waiting, open, due;
+    struct gw_client_calls unreset; /* open and ended, and the peer is not told yet */
+    struct gw_budget resets;
+    struct gw_timer reset_timer;
     uint32_t call_count;   /* not ended */
     uint32_t stream_count; /* open */
     uint32_t stream_limit;
@@ -86,6 +92,8 @@ static inline void gw_client_enter(struct gw_grpc_client *client)
 void gw_client_leave(struct gw_grpc_client *client);
 /* Runs the client's flush at the end of the turn. */
 void gw_client_flush_later(struct gw_grpc_client *client);
+/* RST_STREAM(CANCEL) for a call that has ended on our side, soon. */
+void gw_client_reset(struct gw_grpc_client *client, struct gw_client_call *call);
 
 /* --- client_call.c, for the client --- */
 

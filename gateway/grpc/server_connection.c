@@ -139,18 +139,8 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
 
 static void note_reset(struct gw_server_connection *c)
 {
-    uint64_t now_ms = gw_loop_now_ms(c->server->loop);
-    uint64_t earned = (now_ms - c->reset_budget_ms) * RESETS_PER_SECOND / 1000;
-    if (earned > 0) {
-        c->reset_budget_ms = now_ms;
-        c->reset_budget = earned < RESET_BURST - c->reset_budget
-                              ? c->reset_budget + (uint32_t)earned
-                              : RESET_BURST;
-    }
-    if (c->reset_budget == 0)
+    if (!gw_budget_spend(&c->resets, gw_loop_now_ms(c->server->loop)))
         nghttp2_session_terminate_session(c->session, NGHTTP2_ENHANCE_YOUR_CALM);
-    else
-        c->reset_budget--;
 }
 
 static bool provoked(uint32_t error_code)
@@ -382,8 +372,7 @@ struct gw_server_connection *gw_server_connection_create(struct gw_grpc_server *
     c->server = server;
     c->socket = socket;
     c->flush.fn = on_flush;
-    c->reset_budget = RESET_BURST;
-    c->reset_budget_ms = gw_loop_now_ms(server->loop);
+    gw_budget_init(&c->resets, RESET_BURST, RESETS_PER_SECOND, gw_loop_now_ms(server->loop));
     set_time_left(c, GREETING_MS);
     TAILQ_INIT(&c->calls);
     TAILQ_INIT(&c->writable);

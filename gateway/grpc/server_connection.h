@@ -5,6 +5,7 @@
 
 #include <sys/queue.h>
 
+#include "base/budget.h"
 #include "base/strmap.h"
 #include "grpc/h2_output.h"
 #include "grpc/server_call.h"
@@ -46,12 +47,11 @@ struct gw_server_connection {
     struct gw_server_calls writable; /* those that have room again, and are to be told so */
     struct gw_task flush;
     struct gw_h2_output output;
-    uint64_t expires_ms;    /* when the sweep closes it; 0: not */
-    bool greeted;           /* the peer's preface has come */
-    bool draining, refuses; /* refuses: the final GOAWAY is out */
-    struct gw_timer notice; /* how long the peer has to answer the first one */
-    uint32_t reset_budget;
-    uint64_t reset_budget_ms; /* when it was last topped up */
+    uint64_t expires_ms;     /* when the sweep closes it; 0: not */
+    bool greeted;            /* the peer's preface has come */
+    bool draining, refuses;  /* refuses: the final GOAWAY is out */
+    struct gw_timer notice;  /* how long the peer has to answer the first one */
+    struct gw_budget resets; /* of young streams */
     size_t peer_length;
     char peer[GW_SERVER_PEER_BYTES];
 };

@@ -45,9 +45,12 @@ static void *resize(struct gw_hook_heap *heap, struct block *block, size_t size)
     bool is_refusable = (block != NULL && size > old_size) || size >= REFUSABLE_BYTES;
     if (is_refusable &&
         (size > heap->limit_bytes || heap->used_bytes - old_size > heap->limit_bytes - size)) {
-        heap->exceeded = 1;
+        /* The first time, mruby collects its garbage and asks again. */
+        heap->exceeded |= heap->denied_bytes == size;
+        heap->denied_bytes = size;
         return NULL;
     }
+    heap->denied_bytes = 0;
     if (block != NULL)
         h2o_linklist_unlink(&block->link);
     block = gw_realloc(block, sizeof(*block) + size);

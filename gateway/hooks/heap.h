@@ -10,8 +10,9 @@ struct gw_hook_heap {
     size_t used_bytes;  /* as asked for, without what keeping it costs */
     size_t limit_bytes; /* about: see gw_hook_heap_realloc */
     h2o_linklist_t blocks;
-    int depth;    /* above 0 while in gw_hook_heap_realloc; a signal handler may read it */
-    int exceeded; /* a request was refused since this was last set to 0 */
+    int depth;           /* above 0 while in gw_hook_heap_realloc; a signal handler may read it */
+    int exceeded;        /* a request was refused twice, since this was last set to 0 */
+    size_t denied_bytes; /* asked for last, and refused; 0: what was asked for last was given */
 };
 
 void gw_hook_heap_init(struct gw_hook_heap *heap, size_t limit_bytes);

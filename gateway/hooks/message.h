@@ -1,5 +1,5 @@
 /* gRPC messages as Ruby Hashes and back, by the reader and writer that make JSON of them
- * (transcode/): what JSON refuses is refused here, in the same words.
+ * (transcode/): what JSON refuses is refused here, in the same words. Internal to hooks/.
  *
  * Keys are the names of the .proto file. int64 is an Integer, uint64 too, above 2^63-1 a String; an
  * enum value is its name, or its number where it has none; bytes are a binary String, a Timestamp
@@ -16,9 +16,24 @@
 #include "base/error.h"
 #include "schema/schema.h"
 
-/* Appends the message's wire bytes to `out`. Takes what JSON takes, too: either spelling of a name,
- * a number as a String, an enum's number; moreover Symbols for Strings. Bytes are not base64 but
- * the bytes themselves. nil stands for a field that is absent.
+/* Longest message that a hook can make. */
+#define GW_HOOK_MESSAGE_BYTES_MAX (64 << 20)
+
+/* A Hash (of a well-known type with a JSON form of its own: what that form is in Ruby); undef
+ * (mrb_undef_p) and an error for bytes that are not such a message. Raises NoMemoryError, and holds
+ * nothing then. */
+mrb_value gw_hook_message_to_hash(mrb_state *mrb, const struct gw_schema *schema,
+                                  const struct gw_message_type *type, struct gw_slice wire,
+                                  struct gw_error *error);
+
+/* The details of a serialised google.rpc.Status (empty: none), as an Array of what JSON shows of
+ * them, each with "@type". Raises NoMemoryError, and holds nothing then. */
+mrb_value gw_hook_status_details(mrb_state *mrb, const struct gw_schema *schema,
+                                 struct gw_slice status);
+
+/* Appends the message's wire bytes to `out`; working memory is in the pool. Takes what JSON takes,
+ * too: either spelling of a name, a number as a String, an enum's number; Symbols for Strings.
+ * Bytes are not base64 but the bytes themselves. nil stands for a field that is absent.
  *
  * -1 (GW_INVALID_ARGUMENT) with an error that names the field, `user.age: expected an integer,
  * found "ten"`; `out` is then as it was. Runs no Ruby code and does not raise. */
@@ -26,14 +41,10 @@ int gw_hook_hash_to_wire(mrb_state *mrb, const struct gw_schema *schema,
                          const struct gw_message_type *type, mrb_value hash, gw_pool *pool,
                          struct gw_buf *out, struct gw_error *error);
 
-/* The message as a Hash (of a well-known type with a JSON form of its own: what that form is in
- * Ruby). nil, with error->status set, for bytes that are no such message; a google.protobuf.Value
- * can be nil without (error->status is then GW_OK).
- *
- * Raises NoMemoryError; nothing leaks then. The result is protected by the caller's GC arena only.
- */
-mrb_value gw_hook_message_to_hash(mrb_state *mrb, const struct gw_schema *schema,
+/* Whether the Hash, which was made of `wire`, still says the same; in doubt false. Makes no objects
+ * and does not raise. */
+bool gw_hook_message_is_unchanged(mrb_state *mrb, const struct gw_schema *schema,
                                   const struct gw_message_type *type, struct gw_slice wire,
-                                  struct gw_error *error);
+                                  mrb_value hash);
 
 #endif

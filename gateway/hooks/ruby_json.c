@@ -7,6 +7,7 @@
 #include <mruby/string.h>
 
 #include "base/json_text.h"
+#include "hooks/message_source.h"
 #include "hooks/ruby_text.h"
 #include "transcode/json_reader.h"
 
@@ -191,7 +192,7 @@ static void append_float(struct generate *g, double value)
     if (!isfinite(value))
         mrb_raisef(g->mrb, error_class(g->mrb, "GeneratorError"), "%s is no JSON number",
                    isnan(value) ? "NaN" : "Infinity");
-    char *end = gw_number_put_double(text, value);
+    char *end = gw_number_put_double(text, gw_hook_real(value));
     struct gw_slice digits = gw_slice(text, (size_t)(end - text));
     append(g, digits);
     if (memchr(text, '.', digits.len) == NULL && memchr(text, 'e', digits.len) == NULL)

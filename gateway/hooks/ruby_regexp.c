@@ -567,6 +567,8 @@ mrb_value gw_hook_regexp_last_match(mrb_state *mrb)
 
 void gw_hook_regexp_set_last_match(mrb_state *mrb, mrb_value match)
 {
+    if (mrb_nil_p(match) && mrb_nil_p(gw_hook_regexp_last_match(mrb)))
+        return;
     gw_hook_match_set_last(mrb, gw_hook_matcher(mrb), match);
 }
 

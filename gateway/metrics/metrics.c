@@ -79,6 +79,15 @@ static struct gw_metric_family *family_of(struct gw_metrics *m, enum gw_metric_k
     return add_family(m, kind, name, help, labels, label_count);
 }
 
+bool gw_metrics_has_family(const struct gw_metrics *m, const char *name)
+{
+    for (size_t i = 0; i < m->families.count; i++) {
+        if (strcmp(m->families.items[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void append_label_value(struct gw_buf *out, struct gw_slice value)
 {
     for (size_t i = 0; i < value.len; i++) {

@@ -7,6 +7,7 @@
 #ifndef GW_METRICS_METRICS_H
 #define GW_METRICS_METRICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,8 @@ void gw_metrics_destroy(struct gw_metrics *m);
 gw_metric gw_metrics_add(struct gw_metrics *m, enum gw_metric_kind kind, const char *family,
                          const char *help, const struct gw_metric_label *labels,
                          size_t label_count);
+/* Whether series of that family were added. */
+bool gw_metrics_has_family(const struct gw_metrics *m, const char *family);
 /* Allocates the shards; no series can be added from here on. */
 void gw_metrics_freeze(struct gw_metrics *m);
 

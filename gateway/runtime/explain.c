@@ -53,8 +53,8 @@ static void append_target(const struct gw_snapshot *s, const struct gw_route *ro
     append_member(out, "upstream", gw_slice_str(s->config->upstreams[route->upstream].name.text));
 }
 
-static int parse_request(struct gw_slice text, struct gw_translate_request *ret_request,
-                         struct gw_error *error)
+int gw_request_line_parse(struct gw_slice text, struct gw_translate_request *ret_request,
+                          struct gw_error *error)
 {
     const char *space = text.len ? memchr(text.base, ' ', text.len) : NULL;
     size_t method = space ? (size_t)(space - text.base) : 0;
@@ -116,7 +116,8 @@ static int append_messages(const struct gw_snapshot *s, const struct gw_message_
     while ((rc = next_message(&split, &body, &text, error)) == GW_JSON_SPLIT_MESSAGE) {
         if (split.number > 1)
             gw_buf_append(out, GW_SLICE(", "));
-        if (gw_route_translate_message(source, &split, text, pool, &framed, failure) != 0) {
+        if (gw_route_translate_message(source, split.number, split.begins, text, pool, &framed,
+                                       failure) != 0) {
             gw_json_split_dispose(&split);
             return 1;
         }
@@ -174,7 +175,7 @@ int gw_snapshot_explain(const struct gw_snapshot *snapshot, struct gw_slice requ
         .content_type = content_type.len > 0 ? content_type : GW_SLICE("application/json"),
         .body = body,
     };
-    if (parse_request(request, &parts, error) != 0)
+    if (gw_request_line_parse(request, &parts, error) != 0)
         return -1;
     size_t start = out->len;
     gw_pool pool;

@@ -112,14 +112,19 @@ struct gw_message_source {
 int gw_route_message_source(const struct gw_route_match *match,
                             const struct gw_translate_request *request, gw_pool *pool,
                             struct gw_message_source *ret_source, struct gw_failure *ret_failure);
-/* The framed message of what the split gave out last, in place of what `out` had. The failure
- * begins with the number of the message. */
-int gw_route_translate_message(const struct gw_message_source *source,
-                               const struct gw_json_split *split, struct gw_slice text,
-                               gw_pool *pool, struct gw_buf *out, struct gw_failure *ret_failure);
+/* The framed message of one JSON text, in place of what `out` had. The failure begins with the
+ * number of the message, from 1 on, and tells places from where it begins on in a longer text. */
+int gw_route_translate_message(const struct gw_message_source *source, uint64_t number,
+                               struct gw_text_place begins, struct gw_slice text, gw_pool *pool,
+                               struct gw_buf *out, struct gw_failure *ret_failure);
 /* For an error of the split itself. */
 void gw_route_split_failure(const struct gw_message_source *source, const struct gw_error *error,
                             gw_pool *pool, struct gw_failure *ret_failure);
+
+/* Method, path and query of "PATCH /v1/users/7?x=1". -1 and an error when it is not METHOD, a space
+ * and a path. */
+int gw_request_line_parse(struct gw_slice text, struct gw_translate_request *ret_request,
+                          struct gw_error *error);
 
 /* What would become of "PATCH /v1/users/7?x=1" (`request`) with this body; `content_type` empty
  * stands for application/json. Appends one JSON object and a newline: {"route", "grpc", "upstream",

@@ -174,15 +174,15 @@ int gw_route_message_source(const struct gw_route_match *match,
     return 0;
 }
 
-int gw_route_translate_message(const struct gw_message_source *source,
-                               const struct gw_json_split *split, struct gw_slice text,
-                               gw_pool *pool, struct gw_buf *out, struct gw_failure *ret_failure)
+int gw_route_translate_message(const struct gw_message_source *source, uint64_t number,
+                               struct gw_text_place begins, struct gw_slice text, gw_pool *pool,
+                               struct gw_buf *out, struct gw_failure *ret_failure)
 {
-    struct gw_transcode_request parts = {source->captures, source->query, text, split->begins};
+    struct gw_transcode_request parts = {source->captures, source->query, text, begins};
     struct gw_error error;
     if (transcode(source->route->binding, &parts, pool, out, &error) == 0)
         return 0;
-    gw_error_prefix(&error, "message %llu: ", (unsigned long long)split->number);
+    gw_error_prefix(&error, "message %llu: ", (unsigned long long)number);
     return fail_error(&error, source->route, pool, ret_failure);
 }
 

@@ -7,6 +7,7 @@
 #include "base/json_text.h"
 #include "base/utf8.h"
 #include "transcode/text_place.h"
+#include "transcode/value_reader.h"
 
 static void append_path(struct gw_buf *b, const struct gw_json_place *place)
 {
@@ -26,6 +27,18 @@ static void append_path(struct gw_buf *b, const struct gw_json_place *place)
     }
 }
 
+/* A tree of values has no lines. */
+static size_t describe_place(struct gw_json_reader *r, const char *at, char *text, size_t size)
+{
+    *text = '\0';
+    if (r->values != NULL)
+        return GW_NO_POSITION;
+    size_t position = (size_t)(at - r->text);
+    struct gw_text_place fault = gw_text_place_behind(r->begins, gw_slice(r->text, position));
+    snprintf(text, size, " (line %zu, column %zu)", fault.line, fault.column);
+    return position;
+}
+
 int gw_json_fail(struct gw_json_reader *r, const char *at, const char *format, ...)
 {
     if (r->error == NULL)
@@ -38,11 +51,11 @@ int gw_json_fail(struct gw_json_reader *r, const char *at, const char *format, .
     struct gw_buf path = GW_BUF_HEAP;
     append_path(&path, r->place);
     struct gw_slice shown = gw_phrase_cut_path(gw_buf_slice(&path));
-    struct gw_text_place fault =
-        gw_text_place_behind(r->begins, gw_slice(r->text, (size_t)(at - r->text)));
-    gw_error_set(r->error, GW_INVALID_ARGUMENT, (size_t)(at - r->text),
-                 "%s%.*s%s%s (line %zu, column %zu)", shown.len < path.len ? "..." : "",
-                 GW_SLICE_ARG(shown), shown.len > 0 ? ": " : "", message, fault.line, fault.column);
+    char place[64];
+    size_t position = describe_place(r, at, place, sizeof(place));
+    gw_error_set(r->error, GW_INVALID_ARGUMENT, position, "%s%.*s%s%s%s",
+                 shown.len < path.len ? "..." : "", GW_SLICE_ARG(shown), shown.len > 0 ? ": " : "",
+                 message, place);
     gw_buf_dispose(&path);
     return -1;
 }
@@ -50,7 +63,10 @@ int gw_json_fail(struct gw_json_reader *r, const char *at, const char *format, .
 int gw_json_fail_expected(struct gw_json_reader *r, const char *at, const char *expected)
 {
     struct gw_phrase found;
-    gw_phrase_json(&found, gw_slice(at, (size_t)(r->end - at)));
+    if (r->values != NULL)
+        gw_value_phrase(r, &found);
+    else
+        gw_phrase_json(&found, gw_slice(at, (size_t)(r->end - at)));
     return gw_json_fail(r, at, "expected %s, found %s", expected, found.text);
 }
 
@@ -172,6 +188,8 @@ static int read_escaped(struct gw_json_reader *r, const char *first, const char 
 
 int gw_json_read_string(struct gw_json_reader *r, struct gw_slice *ret_string)
 {
+    if (r->values != NULL)
+        return gw_value_read_string(r, ret_string);
     const char *first = r->at + 1;
     const char *at = skip_unescaped(r, first);
     if (at == NULL)
@@ -245,21 +263,24 @@ int gw_json_open(struct gw_json_reader *r, char open, const char *expected)
     if (gw_json_peek(r) != open)
         return gw_json_fail_expected(r, r->at, expected);
     r->at++;
+    if (r->values != NULL)
+        gw_value_open(r);
     return 0;
 }
 
 int gw_json_next(struct gw_json_reader *r, char close, bool is_first)
 {
     char c = gw_json_peek(r);
-    if (c == close) {
-        r->at++;
-        return 0;
-    }
-    if (!is_first) {
-        if (c != ',')
-            return gw_json_fail_expected(r, r->at, close == '}' ? "',' or '}'" : "',' or ']'");
+    if (c == ',' && !is_first) {
         r->at++;
         c = gw_json_peek(r);
+    } else if (c == close) {
+        r->at++;
+        return 0;
+    } else if (r->values != NULL) {
+        return gw_value_next(r, close);
+    } else if (!is_first) {
+        return gw_json_fail_expected(r, r->at, close == '}' ? "',' or '}'" : "',' or ']'");
     }
     if (close == '}' && c != '"')
         return gw_json_fail_expected(r, r->at, "a field's name in quotes");
@@ -268,6 +289,10 @@ int gw_json_next(struct gw_json_reader *r, char close, bool is_first)
 
 int gw_json_colon(struct gw_json_reader *r)
 {
+    if (r->values != NULL) {
+        gw_value_colon(r);
+        return 0;
+    }
     if (gw_json_peek(r) != ':')
         return gw_json_fail_expected(r, r->at, "':'");
     r->at++;
@@ -298,6 +323,8 @@ static int skip_members(struct gw_json_reader *r, char close)
 
 int gw_json_skip(struct gw_json_reader *r)
 {
+    if (r->values != NULL)
+        return 0;
     struct gw_number number;
     int rc;
     switch (gw_json_peek(r)) {

@@ -32,6 +32,7 @@ struct gw_json_reader {
     const struct gw_json_place *place; /* innermost */
     int depth;                         /* of messages around the value */
     struct gw_error *error;
+    struct gw_value_reader *values; /* not NULL: what is read is a tree of values */
 };
 
 /* -1, with an error about what stands at `at`: the path, the message, line and column. */

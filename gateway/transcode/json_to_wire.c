@@ -5,6 +5,7 @@
 #include "transcode/json_reader.h"
 #include "transcode/scalar.h"
 #include "transcode/seen.h"
+#include "transcode/value_reader.h"
 
 static int fail_unknown_enum_value(struct gw_json_reader *r, const struct gw_field *field,
                                    struct gw_slice name, const char *at)
@@ -21,6 +22,13 @@ static int fail_unknown_enum_value(struct gw_json_reader *r, const struct gw_fie
                         gw_nearest_hint(&search, hint, sizeof(hint)));
 }
 
+static int fail_scalar(struct gw_json_reader *r, const struct gw_field *field, const char *at,
+                       const struct gw_phrase *expected)
+{
+    bool is_raw = field->type == GW_TYPE_BYTES && r->values != NULL;
+    return gw_json_fail_expected(r, at, is_raw ? "a string" : expected->text);
+}
+
 /* 1: see gw_json_read_value. */
 static int read_scalar(struct gw_json_reader *r, const struct gw_field *field,
                        struct gw_scalar *ret_scalar)
@@ -29,6 +37,8 @@ static int read_scalar(struct gw_json_reader *r, const struct gw_field *field,
     const char *at = r->at;
     struct gw_phrase expected;
     if (c == '"') {
+        if (field->type == GW_TYPE_BYTES && r->values != NULL)
+            return gw_value_read_bytes(r, ret_scalar);
         struct gw_slice text;
         if (gw_json_read_string(r, &text) != 0)
             return -1;
@@ -46,7 +56,7 @@ static int read_scalar(struct gw_json_reader *r, const struct gw_field *field,
             return -1;
         if (gw_scalar_from_number(field, &number, ret_scalar, &expected) == 0)
             return 0;
-        return gw_json_fail_expected(r, at, expected.text);
+        return fail_scalar(r, field, at, &expected);
     }
     *ret_scalar = (struct gw_scalar){.bits = 0};
     if (field->type == GW_TYPE_BOOL && gw_json_take_word(r, GW_SLICE("false")))
@@ -57,8 +67,10 @@ static int read_scalar(struct gw_json_reader *r, const struct gw_field *field,
     ret_scalar->bits = 1;
     if (field->type == GW_TYPE_BOOL && gw_json_take_word(r, GW_SLICE("true")))
         return 0;
+    if (r->values != NULL && gw_value_read_special(r, field, ret_scalar) == 0)
+        return 0;
     gw_scalar_expected(field, &expected);
-    return gw_json_fail_expected(r, at, expected.text);
+    return fail_scalar(r, field, at, &expected);
 }
 
 static int read_submessage(struct gw_json_reader *r, const struct gw_field *field)
@@ -190,11 +202,9 @@ static int read_map(struct gw_json_reader *r, const struct gw_field *field)
 
 static int read_field(struct gw_json_reader *r, const struct gw_field *field)
 {
-    if (field->is_map)
-        return read_map(r, field);
-    if (field->is_repeated)
-        return read_repeated(r, field);
-    return gw_json_read_value(r, field) < 0 ? -1 : 0;
+    if (!field->is_repeated)
+        return gw_json_read_value(r, field) < 0 ? -1 : 0;
+    return field->is_map ? read_map(r, field) : read_repeated(r, field);
 }
 
 /* Whether null does not mean that the field is absent: it is a value, or none may be missing. */
@@ -222,6 +232,12 @@ static int read_known_member(struct gw_json_reader *r, const struct gw_message_t
     return read_field(r, field);
 }
 
+/* As who made the input is used to. */
+static struct gw_slice shown_name(const struct gw_json_reader *r, const struct gw_field *field)
+{
+    return r->values != NULL ? field->name : field->json_name;
+}
+
 static int fail_unknown_field(struct gw_json_reader *r, const struct gw_message_type *type,
                               struct gw_slice key, const char *key_at)
 {
@@ -229,7 +245,7 @@ static int fail_unknown_field(struct gw_json_reader *r, const struct gw_message_
     char hint[100];
     gw_nearest_begin(&search, key);
     for (uint32_t i = 0; i < type->field_count; i++)
-        gw_nearest_offer(&search, type->fields[i].json_name);
+        gw_nearest_offer(&search, shown_name(r, &type->fields[i]));
     return gw_json_fail(r, key_at, "unknown field of %.*s%s", GW_SLICE_ARG(type->full_name),
                         gw_nearest_hint(&search, hint, sizeof(hint)));
 }
@@ -264,7 +280,8 @@ static int read_key(struct gw_json_reader *r, const struct gw_message_type *type
     }
     if (gw_json_read_string(r, ret_key) != 0)
         return -1;
-    *ret_field = gw_message_field_by_name(type, *ret_key);
+    *ret_field = r->values == NULL ? gw_message_field_by_name(type, *ret_key)
+                                   : gw_value_field(type, *ret_key);
     return gw_json_colon(r);
 }
 
@@ -274,7 +291,7 @@ static int check_required(struct gw_json_reader *r, const struct gw_message_type
     for (uint32_t i = 0; i < type->field_count; i++) {
         if (type->fields[i].is_required && !gw_seen_has(seen, i))
             return gw_json_fail(r, r->at - 1, "required field %.*s is missing",
-                                GW_SLICE_ARG(type->fields[i].json_name));
+                                GW_SLICE_ARG(shown_name(r, &type->fields[i])));
     }
     return 0;
 }
@@ -310,10 +327,8 @@ static int read_members_seen(struct gw_json_reader *r, const struct gw_message_t
 int gw_json_read_members(struct gw_json_reader *r, const struct gw_message_type *type, bool is_any)
 {
     struct gw_seen seen;
-    gw_seen_init(&seen, type);
-    int rc = read_members_seen(r, type, is_any, seen.bits);
-    gw_seen_dispose(&seen);
-    return rc;
+    gw_seen_init(&seen, type, r->pool);
+    return read_members_seen(r, type, is_any, seen.bits);
 }
 
 int gw_json_read_message(struct gw_json_reader *r, const struct gw_message_type *type)

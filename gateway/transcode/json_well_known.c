@@ -1,5 +1,6 @@
 #include "transcode/json_message.h"
 #include "transcode/scalar.h"
+#include "transcode/value_reader.h"
 
 /* Timestamp, Duration, FieldMask. */
 static int read_string_message(struct gw_json_reader *r, const struct gw_message_type *type)
@@ -180,7 +181,19 @@ static int find_type_url(struct gw_json_reader *r, struct gw_slice *ret_url, con
     if (more == 0 && *ret_at != NULL && !is_found)
         return gw_json_fail(r, start - 1, "\"@type\" is missing");
     r->at = start;
+    if (r->values != NULL)
+        gw_value_again(r);
     return more;
+}
+
+/* A type that the schema lacks: only a source can have its contents, as bytes. */
+static int read_opaque(struct gw_json_reader *r)
+{
+    struct gw_scalar scalar;
+    if (gw_value_read_bytes(r, &scalar) != 0)
+        return -1;
+    gw_buf_append(r->out, scalar.bytes);
+    return 0;
 }
 
 /* {"@type": ..., "value": ...}: types whose JSON is not an object with their fields. */
@@ -202,7 +215,7 @@ static int read_any_well_known(struct gw_json_reader *r, const struct gw_message
         if (is_value) {
             is_found = true;
             r->place = &place;
-            if (gw_json_read_message(r, type) != 0)
+            if (type != NULL ? gw_json_read_message(r, type) != 0 : read_opaque(r) != 0)
                 return -1;
             r->place = place.up;
         } else if (gw_slice_eq(key, GW_SLICE("@type")) || r->options->ignore_unknown_fields) {
@@ -219,7 +232,7 @@ static int read_any_well_known(struct gw_json_reader *r, const struct gw_message
 
 static int read_any_members(struct gw_json_reader *r, const struct gw_message_type *type)
 {
-    if (type->well_known != GW_WKT_NONE && type->well_known != GW_WKT_EMPTY)
+    if (type == NULL || (type->well_known != GW_WKT_NONE && type->well_known != GW_WKT_EMPTY))
         return read_any_well_known(r, type);
     if (gw_json_enter(r) != 0)
         return -1;
@@ -237,7 +250,7 @@ static int read_any(struct gw_json_reader *r)
     if (url_at == NULL)
         return gw_json_next(r, '}', true);
     const struct gw_message_type *type = gw_any_type(r->schema, url);
-    if (type == NULL) {
+    if (type == NULL && r->values == NULL) {
         struct gw_phrase shown;
         gw_phrase_quote(&shown, url);
         return gw_json_fail(r, url_at, "unknown type %s", shown.text);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "schema/schema.h"
 #include "transcode/binding.h"
+#include "transcode/value.h"
 #include "transcode/wire_format.h"
 
 /* One step of the way to a value, for error messages: on the stack of whoever writes it. */
@@ -16,6 +17,8 @@ struct gw_json_writer_place {
 
 struct gw_json_writer {
     struct gw_buf *out;
+    struct gw_value_sink *sink; /* not NULL: gets the values; `out` is scratch */
+    bool has_json_names;        /* as `sink` and options->preserve_proto_names say */
     gw_pool *pool;
     const struct gw_schema *schema;
     const struct gw_json_options *options;
@@ -67,12 +70,75 @@ static inline void gw_json_append_comma(struct gw_buf *out, char open)
         gw_buf_append_byte(out, ',');
 }
 
-/* The field's key, behind a comma where one is needed. */
-static inline void gw_json_append_key(struct gw_json_writer *w, const struct gw_field *field)
+static inline void gw_json_begin_object(struct gw_json_writer *w)
 {
-    gw_json_append_comma(w->out, '{');
-    gw_buf_append(w->out, w->options->preserve_proto_names ? field->name_key : field->json_key);
+    if (w->sink == NULL)
+        gw_buf_append_byte(w->out, '{');
+    else
+        w->sink->ops->begin_object(w->sink);
 }
+
+static inline void gw_json_end_object(struct gw_json_writer *w)
+{
+    if (w->sink == NULL)
+        gw_buf_append_byte(w->out, '}');
+    else
+        w->sink->ops->end(w->sink);
+}
+
+static inline void gw_json_begin_array(struct gw_json_writer *w)
+{
+    if (w->sink == NULL)
+        gw_buf_append_byte(w->out, '[');
+    else
+        w->sink->ops->begin_array(w->sink);
+}
+
+static inline void gw_json_end_array(struct gw_json_writer *w)
+{
+    if (w->sink == NULL)
+        gw_buf_append_byte(w->out, ']');
+    else
+        w->sink->ops->end(w->sink);
+}
+
+/* An element follows. */
+static inline void gw_json_begin_element(struct gw_json_writer *w)
+{
+    if (w->sink == NULL)
+        gw_json_append_comma(w->out, '[');
+}
+
+/* `key` is one of the schema's, `"fullName":`. */
+static inline void gw_json_append_key(struct gw_buf *out, struct gw_slice key)
+{
+    char *to = gw_buf_reserve(out, key.len + 1);
+    if (to[-1] != '{')
+        *to++ = ',';
+    memcpy(to, key.base, key.len);
+    out->len = (size_t)(to + key.len - out->base);
+}
+
+void gw_json_write_other_key(struct gw_json_writer *w, const struct gw_field *field);
+
+/* The field's key, behind a comma where one is needed. */
+static inline void gw_json_write_key(struct gw_json_writer *w, const struct gw_field *field)
+{
+    if (w->has_json_names)
+        gw_json_append_key(w->out, field->json_key);
+    else
+        gw_json_write_other_key(w, field);
+}
+
+/* A key that is no field's: plain ASCII. */
+void gw_json_write_name(struct gw_json_writer *w, struct gw_slice name);
+void gw_json_write_null(struct gw_json_writer *w);
+/* -1 where it is not UTF-8; no error is set. */
+int gw_json_write_string(struct gw_json_writer *w, struct gw_slice text);
+void gw_json_write_bytes(struct gw_json_writer *w, struct gw_slice bytes);
+/* A string that needs no escapes and stands, with its quotes, at the end of `out` from `start` on.
+ */
+void gw_json_end_plain_string(struct gw_json_writer *w, size_t start);
 
 /* The JSON value of a whole message. Counts its depth. */
 int gw_json_write_message(struct gw_json_writer *w, const struct gw_message_type *type,
@@ -89,6 +155,9 @@ int gw_json_write_value(struct gw_json_writer *w, const struct gw_field *field,
 /* The elements in one value of a repeated field, which may be packed; commas between them. */
 int gw_json_write_elements(struct gw_json_writer *w, const struct gw_field *field,
                            const struct gw_wire_value *value);
+/* The same for a scalar, where there is a sink. */
+int gw_json_give_scalar(struct gw_json_writer *w, const struct gw_field *field,
+                        const struct gw_wire_value *value);
 /* What an absent field stands for; null for one with presence. */
 int gw_json_write_default(struct gw_json_writer *w, const struct gw_field *field);
 /* Whether a singular field's value is not written, being the same as none. */

@@ -161,6 +161,12 @@ int gw_scalar_from_number(const struct gw_field *field, const struct gw_number *
     return 0;
 }
 
+struct gw_scalar gw_scalar_of_real(const struct gw_field *field, double value)
+{
+    return (struct gw_scalar){.bits = field->type == GW_TYPE_DOUBLE ? bits_of_double(value)
+                                                                    : bits_of_float((float)value)};
+}
+
 static bool special_double(struct gw_slice text, double *ret_value)
 {
     if (gw_slice_eq(text, GW_SLICE("NaN")))
@@ -187,12 +193,11 @@ static int bytes_from_base64(struct gw_slice text, gw_pool *pool, struct gw_scal
 static int number_from_string(const struct gw_field *field, struct gw_slice text,
                               struct gw_scalar *ret_scalar, struct gw_phrase *expected)
 {
-    bool is_double = field->type == GW_TYPE_DOUBLE;
     double special;
     struct gw_number number;
-    if ((is_double || field->type == GW_TYPE_FLOAT) && special_double(text, &special)) {
-        *ret_scalar = (struct gw_scalar){.bits = is_double ? bits_of_double(special)
-                                                           : bits_of_float((float)special)};
+    bool is_real = field->type == GW_TYPE_DOUBLE || field->type == GW_TYPE_FLOAT;
+    if (is_real && special_double(text, &special)) {
+        *ret_scalar = gw_scalar_of_real(field, special);
         return 0;
     }
     if (text.len != 0 && gw_number_parse(text, &number) == text.len)

@@ -25,6 +25,9 @@ int gw_scalar_from_number(const struct gw_field *field, const struct gw_number *
 int gw_scalar_from_string(const struct gw_field *field, struct gw_slice text, gw_pool *pool,
                           struct gw_scalar *ret_scalar, struct gw_phrase *ret_expected);
 
+/* For a double or float field; a float takes the nearest value. */
+struct gw_scalar gw_scalar_of_real(const struct gw_field *field, double value);
+
 /* Whether it is the value that a field without presence has when it is absent. */
 static inline bool gw_scalar_is_default(const struct gw_scalar *scalar)
 {

@@ -2,8 +2,6 @@
 #ifndef GW_TRANSCODE_SEEN_H
 #define GW_TRANSCODE_SEEN_H
 
-#include <stdlib.h>
-
 #include "base/mem.h"
 #include "schema/schema.h"
 
@@ -12,18 +10,15 @@ struct gw_seen {
     uint64_t few[4];
 };
 
-static inline void gw_seen_init(struct gw_seen *seen, const struct gw_message_type *type)
+static inline void gw_seen_init(struct gw_seen *seen, const struct gw_message_type *type,
+                                gw_pool *pool)
 {
     size_t words = (type->field_count + type->oneof_count + 63) / 64;
     *seen = (struct gw_seen){.bits = seen->few};
-    if (words > sizeof(seen->few) / sizeof(*seen->few))
-        seen->bits = gw_alloc(words * sizeof(*seen->bits));
-}
-
-static inline void gw_seen_dispose(struct gw_seen *seen)
-{
-    if (seen->bits != seen->few)
-        free(seen->bits);
+    if (words > sizeof(seen->few) / sizeof(*seen->few)) {
+        seen->bits = h2o_mem_alloc_pool(pool, words * sizeof(*seen->bits));
+        memset(seen->bits, 0, words * sizeof(*seen->bits));
+    }
 }
 
 /* On its bits: */

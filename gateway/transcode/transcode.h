@@ -46,5 +46,9 @@ int gw_wire_to_json(const struct gw_schema *schema, const struct gw_message_type
 void gw_status_to_json(const struct gw_schema *schema, int code, struct gw_slice message,
                        struct gw_slice details, const struct gw_json_options *options,
                        gw_pool *pool, struct gw_buf *out);
+/* The other way: whether `json` is that form, with a code of an error. Its details, and whatever
+ * else it has, are passed over. *ret_message is borrowed from the text, or in the pool. */
+bool gw_status_from_json(struct gw_slice json, gw_pool *pool, int *ret_code,
+                         struct gw_slice *ret_message);
 
 #endif

@@ -44,6 +44,12 @@ int gw_map_entry_decode(struct gw_json_writer *w, const struct gw_field *map, st
 int gw_map_entry_write(struct gw_json_writer *w, const struct gw_field *map,
                        const struct gw_map_entry *entry)
 {
+    if (w->sink != NULL) {
+        w->sink->ops->key(w->sink);
+        if (gw_json_give_scalar(w, key_field(map), &entry->key) != 0)
+            return -1;
+        return gw_json_write_value(w, value_field(map), &entry->value);
+    }
     gw_json_append_comma(w->out, '{');
     /* 64-bit integers are quoted as values already. */
     enum gw_type type = key_field(map)->type;
@@ -86,9 +92,14 @@ static char present;
 
 static bool add_to_many(struct gw_map_keys *keys, struct gw_slice key)
 {
-    size_t count = keys->many.count;
-    gw_strmap_add(&keys->many, key, &present);
-    return keys->many.count == count;
+    size_t count = keys->many->count;
+    gw_strmap_add(keys->many, key, &present);
+    return keys->many->count == count;
+}
+
+static void dispose_strmap(void *map)
+{
+    gw_strmap_dispose(map);
 }
 
 bool gw_map_keys_add(struct gw_map_keys *keys, gw_pool *pool, const struct gw_field *map,
@@ -104,7 +115,9 @@ bool gw_map_keys_add(struct gw_map_keys *keys, gw_pool *pool, const struct gw_fi
         keys->few[keys->count++] = key;
         return false;
     }
-    if (keys->many.count == 0) {
+    if (keys->many == NULL) {
+        keys->many = h2o_mem_alloc_shared(pool, sizeof(*keys->many), dispose_strmap);
+        *keys->many = (struct gw_strmap){0};
         for (size_t i = 0; i < keys->count; i++)
             add_to_many(keys, keys->few[i]);
     }
@@ -116,5 +129,6 @@ bool gw_map_keys_add(struct gw_map_keys *keys, gw_pool *pool, const struct gw_fi
 
 void gw_map_keys_dispose(struct gw_map_keys *keys)
 {
-    gw_strmap_dispose(&keys->many);
+    if (keys->many != NULL)
+        gw_strmap_dispose(keys->many);
 }

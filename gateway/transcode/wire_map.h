@@ -26,7 +26,7 @@ struct gw_map_keys {
     struct gw_slice few[GW_MAP_KEYS_FEW];
     uint64_t numbers[GW_MAP_KEYS_FEW];
     size_t count;
-    struct gw_strmap many; /* once there are more; on the heap */
+    struct gw_strmap *many; /* once there are more; else NULL */
 };
 
 /* Returns whether the entry's key was there. Borrows it. */

@@ -18,6 +18,7 @@ struct occurrence {
     struct gw_wire_value value;
 };
 
+/* On the heap, but of the pool, too: a sink may leave by longjmp. */
 struct occurrences {
     struct occurrence *items;
     size_t count, capacity;
@@ -87,6 +88,18 @@ static int compare(const void *left, const void *right)
     return a->position < b->position ? -1 : a->position > b->position;
 }
 
+static void dispose_occurrences(void *all)
+{
+    gw_vec_dispose((struct occurrences *)all);
+}
+
+static struct occurrences *new_occurrences(gw_pool *pool)
+{
+    struct occurrences *all = h2o_mem_alloc_shared(pool, sizeof(*all), dispose_occurrences);
+    *all = (struct occurrences){0};
+    return all;
+}
+
 static struct gw_slice join(gw_pool *pool, const struct group *group)
 {
     if (group->first == group->last)
@@ -109,14 +122,29 @@ struct merged_entry {
     size_t position; /* of the last entry with the key */
 };
 
+/* Of the pool as occurrences are. */
+struct merged_map {
+    struct merged_entry *entries;
+    struct gw_strmap by_key;
+};
+
+static void dispose_merged_map(void *merged_map)
+{
+    struct merged_map *map = merged_map;
+    gw_strmap_dispose(&map->by_key);
+    free(map->entries);
+    map->entries = NULL;
+}
+
 static int collect_entries(struct gw_json_writer *w, const struct group *group,
-                           struct merged_entry *entries, struct gw_strmap *by_key)
+                           struct merged_map *map)
 {
     for (size_t i = 0; group->first + i <= group->last; i++) {
-        if (gw_map_entry_decode(w, group->field, group->first[i].value.bytes, &entries[i].entry))
+        struct merged_entry *e = &map->entries[i];
+        if (gw_map_entry_decode(w, group->field, group->first[i].value.bytes, &e->entry) != 0)
             return -1;
-        struct gw_slice key = gw_map_entry_key(group->field, &entries[i].entry, &entries[i].number);
-        struct merged_entry *known = gw_strmap_add(by_key, key, &entries[i]);
+        struct gw_slice key = gw_map_entry_key(group->field, &e->entry, &e->number);
+        struct merged_entry *known = gw_strmap_add(&map->by_key, key, e);
         known->position = i;
     }
     return 0;
@@ -125,33 +153,33 @@ static int collect_entries(struct gw_json_writer *w, const struct group *group,
 static int write_map(struct gw_json_writer *w, const struct group *group)
 {
     size_t count = (size_t)(group->last - group->first) + 1;
-    struct merged_entry *entries = gw_alloc(count * sizeof(*entries));
-    struct gw_strmap by_key = {0};
-    gw_buf_append_byte(w->out, '{');
+    struct merged_map *map = h2o_mem_alloc_shared(w->pool, sizeof(*map), dispose_merged_map);
+    *map = (struct merged_map){.entries = gw_alloc(count * sizeof(*map->entries))};
+    gw_json_begin_object(w);
     int rc = gw_json_writer_enter(w);
     if (rc == 0)
-        rc = collect_entries(w, group, entries, &by_key);
+        rc = collect_entries(w, group, map);
     for (size_t i = 0; i < count && rc == 0; i++) {
-        struct gw_slice key = gw_map_entry_key(group->field, &entries[i].entry, &entries[i].number);
-        const struct merged_entry *known = gw_strmap_get(&by_key, key);
+        struct merged_entry *e = &map->entries[i];
+        struct gw_slice key = gw_map_entry_key(group->field, &e->entry, &e->number);
+        const struct merged_entry *known = gw_strmap_get(&map->by_key, key);
         if (known->position == i)
-            rc = gw_map_entry_write(w, group->field, &entries[i].entry);
+            rc = gw_map_entry_write(w, group->field, &e->entry);
     }
-    gw_strmap_dispose(&by_key);
-    free(entries);
+    dispose_merged_map(map);
     gw_json_writer_leave(w);
-    gw_buf_append_byte(w->out, '}');
+    gw_json_end_object(w);
     return rc;
 }
 
 static int write_array(struct gw_json_writer *w, const struct group *group)
 {
-    gw_buf_append_byte(w->out, '[');
+    gw_json_begin_array(w);
     for (const struct occurrence *o = group->first; o <= group->last; o++) {
         if (gw_json_write_elements(w, group->field, &o->value) != 0)
             return -1;
     }
-    gw_buf_append_byte(w->out, ']');
+    gw_json_end_array(w);
     return 0;
 }
 
@@ -188,7 +216,7 @@ static int write_group(struct gw_json_writer *w, const struct group *group)
         return 0;
     struct gw_json_writer_place place = {.up = w->place, .field = group->field};
     w->place = &place;
-    gw_json_append_key(w, group->field);
+    gw_json_write_key(w, group->field);
     int rc = write_group_value(w, group);
     w->place = place.up;
     return rc;
@@ -208,7 +236,7 @@ static int write_missing(struct gw_json_writer *w, const struct gw_message_type 
     for (uint32_t i = from; i < to && w->options->always_print_defaults; i++) {
         if (type->fields[i].has_presence)
             continue;
-        gw_json_append_key(w, &type->fields[i]);
+        gw_json_write_key(w, &type->fields[i]);
         if (gw_json_write_default(w, &type->fields[i]) != 0)
             return -1;
     }
@@ -233,32 +261,32 @@ static int write_groups(struct gw_json_writer *w, const struct gw_message_type *
 int gw_json_write_merged(struct gw_json_writer *w, const struct gw_message_type *type,
                          struct gw_slice wire)
 {
-    struct occurrences all = {0};
-    int rc = collect(w, type, NULL, wire, &all);
+    struct occurrences *all = new_occurrences(w->pool);
+    int rc = collect(w, type, NULL, wire, all);
     if (rc == 0) {
-        settle_oneofs(type, &all);
-        if (all.count > 1)
-            qsort(all.items, all.count, sizeof(*all.items), compare);
-        rc = write_groups(w, type, &all);
+        settle_oneofs(type, all);
+        if (all->count > 1)
+            qsort(all->items, all->count, sizeof(*all->items), compare);
+        rc = write_groups(w, type, all);
     }
-    gw_vec_dispose(&all);
+    gw_vec_dispose(all);
     return rc;
 }
 
 int gw_json_write_field_of(struct gw_json_writer *w, const struct gw_message_type *type,
                            const struct gw_field *field, struct gw_slice wire)
 {
-    struct occurrences all = {0};
-    int rc = collect(w, type, field, wire, &all);
+    struct occurrences *all = new_occurrences(w->pool);
+    int rc = collect(w, type, field, wire, all);
     if (rc == 0) {
-        settle_oneofs(type, &all);
-        if (all.count == 0 || (field != NULL && all.items[0].field != field)) {
+        settle_oneofs(type, all);
+        if (all->count == 0 || (field != NULL && all->items[0].field != field)) {
             rc = 1;
         } else {
-            struct group group = group_at(&all, 0);
+            struct group group = group_at(all, 0);
             rc = write_group_value(w, &group);
         }
     }
-    gw_vec_dispose(&all);
+    gw_vec_dispose(all);
     return rc;
 }

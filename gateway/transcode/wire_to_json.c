@@ -1,49 +1,14 @@
 #include "transcode/wire_to_json.h"
 
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "base/digits.h"
 #include "base/encoding.h"
 #include "base/json_text.h"
 #include "transcode/json_writer.h"
 #include "transcode/number.h"
-#include "transcode/phrase.h"
 #include "transcode/seen.h"
 #include "transcode/wire_map.h"
-
-static void append_path(struct gw_buf *b, const struct gw_json_writer_place *place)
-{
-    if (place == NULL)
-        return;
-    append_path(b, place->up);
-    gw_buf_printf(b, "%s%.*s", b->len > 0 ? "." : "", GW_SLICE_ARG(place->field->json_name));
-}
-
-int gw_json_writer_fail(struct gw_json_writer *w, const char *format, ...)
-{
-    if (w->error == NULL)
-        return -1;
-    char message[200];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(message, sizeof(message), format, args);
-    va_end(args);
-    struct gw_buf path = GW_BUF_HEAP;
-    append_path(&path, w->place);
-    struct gw_slice shown = gw_phrase_cut_path(gw_buf_slice(&path));
-    gw_error_set(w->error, GW_INTERNAL, GW_NO_POSITION, "%s%.*s%s%s",
-                 shown.len < path.len ? "..." : "", GW_SLICE_ARG(shown), shown.len > 0 ? ": " : "",
-                 message);
-    gw_buf_dispose(&path);
-    return -1;
-}
-
-int gw_json_writer_fail_malformed(struct gw_json_writer *w)
-{
-    return gw_json_writer_fail(w, "the message is malformed");
-}
 
 static int append_number(struct gw_buf *out, char *(*put)(char *to, int64_t n), int64_t n)
 {
@@ -107,7 +72,7 @@ static int append_float(struct gw_buf *out, uint32_t bits)
 static int append_enum(struct gw_json_writer *w, const struct gw_enum_type *type, int32_t number)
 {
     if (type->is_null_value) {
-        gw_buf_append(w->out, GW_SLICE("null"));
+        gw_json_write_null(w);
         return 0;
     }
     const struct gw_enum_value *value =
@@ -122,18 +87,12 @@ static int append_enum(struct gw_json_writer *w, const struct gw_enum_type *type
     return 0;
 }
 
-static int append_bytes(struct gw_buf *out, struct gw_slice bytes)
-{
-    gw_buf_append_byte(out, '"');
-    gw_base64_encode(out, bytes);
-    gw_buf_append_byte(out, '"');
-    return 0;
-}
-
 int gw_json_write_value(struct gw_json_writer *w, const struct gw_field *field,
                         const struct gw_wire_value *value)
 {
     struct gw_buf *out = w->out;
+    if (w->sink != NULL && field->message == NULL)
+        return gw_json_give_scalar(w, field, value);
     switch (field->type) {
     case GW_TYPE_DOUBLE:
         return append_double(out, value->bits);
@@ -165,7 +124,8 @@ int gw_json_write_value(struct gw_json_writer *w, const struct gw_field *field,
             return gw_json_writer_fail(w, "the string is not UTF-8");
         return 0;
     case GW_TYPE_BYTES:
-        return append_bytes(out, value->bytes);
+        gw_json_write_bytes(w, value->bytes);
+        return 0;
     case GW_TYPE_GROUP:
     case GW_TYPE_MESSAGE:
         break;
@@ -178,7 +138,7 @@ int gw_json_write_elements(struct gw_json_writer *w, const struct gw_field *fiel
 {
     enum gw_wire_type wire_type = gw_wire_type_of(field->type);
     if (value->wire_type == wire_type) {
-        gw_json_append_comma(w->out, '[');
+        gw_json_begin_element(w);
         return gw_json_write_value(w, field, value);
     }
     const char *at = value->bytes.base, *end = at + value->bytes.len;
@@ -187,7 +147,7 @@ int gw_json_write_elements(struct gw_json_writer *w, const struct gw_field *fiel
         at = gw_wire_get_bits(at, end, wire_type, &element.bits);
         if (at == NULL)
             return gw_json_writer_fail_malformed(w);
-        gw_json_append_comma(w->out, '[');
+        gw_json_begin_element(w);
         gw_json_write_value(w, field, &element);
     }
     return 0;
@@ -196,14 +156,17 @@ int gw_json_write_elements(struct gw_json_writer *w, const struct gw_field *fiel
 int gw_json_write_default(struct gw_json_writer *w, const struct gw_field *field)
 {
     static const struct gw_wire_value zero = {.bytes = {"", 0}};
-    if (field->is_map)
-        gw_buf_append(w->out, GW_SLICE("{}"));
-    else if (field->is_repeated)
-        gw_buf_append(w->out, GW_SLICE("[]"));
-    else if (field->has_presence)
-        gw_buf_append(w->out, GW_SLICE("null"));
-    else
+    if (field->is_map) {
+        gw_json_begin_object(w);
+        gw_json_end_object(w);
+    } else if (field->is_repeated) {
+        gw_json_begin_array(w);
+        gw_json_end_array(w);
+    } else if (field->has_presence) {
+        gw_json_write_null(w);
+    } else {
         return gw_json_write_value(w, field, &zero);
+    }
     return 0;
 }
 
@@ -233,8 +196,8 @@ static int next_in_run(struct gw_json_writer *w, struct run *run)
 static int write_array(struct gw_json_writer *w, struct run *run)
 {
     size_t start = w->out->len;
-    gw_json_append_key(w, run->field);
-    gw_buf_append_byte(w->out, '[');
+    gw_json_write_key(w, run->field);
+    gw_json_begin_array(w);
     size_t first = w->out->len;
     int more = 1;
     for (; more > 0; more = next_in_run(w, run)) {
@@ -244,7 +207,7 @@ static int write_array(struct gw_json_writer *w, struct run *run)
     if (w->out->len == first && !w->options->always_print_defaults)
         w->out->len = start;
     else
-        gw_buf_append_byte(w->out, ']');
+        gw_json_end_array(w);
     return more;
 }
 
@@ -268,13 +231,13 @@ static int write_map(struct gw_json_writer *w, struct run *run)
 {
     struct gw_map_keys keys;
     keys.count = 0;
-    keys.many = (struct gw_strmap){0};
+    keys.many = NULL;
     if (gw_json_writer_enter(w) != 0)
         return -1;
-    gw_json_append_key(w, run->field);
-    gw_buf_append_byte(w->out, '{');
+    gw_json_write_key(w, run->field);
+    gw_json_begin_object(w);
     int rc = write_entries(w, run, &keys);
-    gw_buf_append_byte(w->out, '}');
+    gw_json_end_object(w);
     gw_json_writer_leave(w);
     gw_map_keys_dispose(&keys);
     return rc;
@@ -282,10 +245,9 @@ static int write_map(struct gw_json_writer *w, struct run *run)
 
 static bool is_default(const struct gw_field *field, const struct gw_wire_value *value)
 {
-    switch (field->type) {
-    case GW_TYPE_STRING:
-    case GW_TYPE_BYTES:
+    if (value->wire_type == GW_WIRE_BYTES)
         return value->bytes.len == 0;
+    switch (field->type) {
     case GW_TYPE_INT32:
     case GW_TYPE_SINT32:
     case GW_TYPE_UINT32:
@@ -307,7 +269,7 @@ static int write_singular(struct gw_json_writer *w, const struct gw_field *field
 {
     if (gw_json_is_left_out(w, field, value))
         return 0;
-    gw_json_append_key(w, field);
+    gw_json_write_key(w, field);
     return gw_json_write_value(w, field, value);
 }
 
@@ -318,7 +280,7 @@ static int write_missing(struct gw_json_writer *w, const struct gw_message_type 
         const struct gw_field *field = &type->fields[i];
         if (field->has_presence || gw_seen_has(seen, i))
             continue;
-        gw_json_append_key(w, field);
+        gw_json_write_key(w, field);
         if (gw_json_write_default(w, field) != 0)
             return -1;
     }
@@ -365,17 +327,18 @@ int gw_json_write_members(struct gw_json_writer *w, const struct gw_message_type
         return gw_json_write_merged(w, type, wire);
     const struct gw_json_writer_place *place = w->place;
     int depth = w->depth;
-    size_t start = w->out->len;
+    size_t start = w->out->len, sink_depth = w->sink != NULL ? w->sink->depth : 0;
     struct gw_seen seen;
-    gw_seen_init(&seen, type);
+    gw_seen_init(&seen, type, w->pool);
     int rc = write_once(w, type, wire, seen.bits);
-    gw_seen_dispose(&seen);
     if (rc <= 0)
         return rc;
     w->is_merging = true;
     w->place = place;
     w->depth = depth;
     w->out->len = start;
+    if (w->sink != NULL)
+        w->sink->ops->restart(w->sink, sink_depth);
     return gw_json_write_merged(w, type, wire);
 }
 
@@ -388,9 +351,9 @@ int gw_json_write_message(struct gw_json_writer *w, const struct gw_message_type
     if (type->well_known != GW_WKT_NONE && type->well_known != GW_WKT_EMPTY) {
         rc = gw_json_write_well_known(w, type, wire);
     } else {
-        gw_buf_append_byte(w->out, '{');
+        gw_json_begin_object(w);
         rc = gw_json_write_members(w, type, wire);
-        gw_buf_append_byte(w->out, '}');
+        gw_json_end_object(w);
     }
     gw_json_writer_leave(w);
     return rc;
@@ -409,8 +372,12 @@ static struct gw_json_writer writer(const struct gw_schema *schema,
 {
     /* Mostly the text is about twice as long as the bytes. */
     gw_buf_reserve(out, 2 * wire.len);
-    return (struct gw_json_writer){
-        .out = out, .pool = pool, .schema = schema, .options = options, .error = error};
+    return (struct gw_json_writer){.out = out,
+                                   .has_json_names = !options->preserve_proto_names,
+                                   .pool = pool,
+                                   .schema = schema,
+                                   .options = options,
+                                   .error = error};
 }
 
 int gw_wire_to_json(const struct gw_schema *schema, const struct gw_message_type *type,

@@ -1,5 +1,3 @@
-#include "base/encoding.h"
-#include "base/json_text.h"
 #include "transcode/json_writer.h"
 #include "transcode/scalar.h"
 #include "transcode/time_text.h"
@@ -24,6 +22,7 @@ static int write_time(struct gw_json_writer *w, const struct gw_message_type *ty
         else if (value.wire_type == GW_WIRE_VARINT && value.number == 2)
             nanos = value.bits;
     }
+    size_t start = w->out->len;
     char *to = gw_buf_reserve(w->out, GW_TIME_TEXT_MAX + 2);
     *to++ = '"';
     to = type->well_known == GW_WKT_TIMESTAMP
@@ -33,6 +32,7 @@ static int write_time(struct gw_json_writer *w, const struct gw_message_type *ty
         return fail_invalid(w, type);
     *to++ = '"';
     w->out->len = (size_t)(to - w->out->base);
+    gw_json_end_plain_string(w, start);
     return 0;
 }
 
@@ -61,6 +61,7 @@ static int append_path(struct gw_buf *out, struct gw_slice path)
 static int write_field_mask(struct gw_json_writer *w, const struct gw_message_type *type,
                             struct gw_slice wire)
 {
+    size_t start = w->out->len;
     gw_buf_append_byte(w->out, '"');
     const char *at = wire.base, *end = wire.base + wire.len;
     while (at < end) {
@@ -75,6 +76,7 @@ static int write_field_mask(struct gw_json_writer *w, const struct gw_message_ty
             return fail_invalid(w, type);
     }
     gw_buf_append_byte(w->out, '"');
+    gw_json_end_plain_string(w, start);
     return 0;
 }
 
@@ -125,7 +127,7 @@ static int write_dynamic(struct gw_json_writer *w, const struct gw_message_type 
         return gw_json_write_field_of(w, type, NULL, wire);
     if (count == 1)
         return gw_json_write_value(w, last_field, &last);
-    gw_buf_append(w->out, GW_SLICE("null"));
+    gw_json_write_null(w);
     return 0;
 }
 
@@ -135,13 +137,12 @@ static int write_any_contents(struct gw_json_writer *w, const struct gw_message_
                               struct gw_slice wire)
 {
     if (type == NULL) {
-        gw_buf_append(w->out, GW_SLICE(",\"value\":\""));
-        gw_base64_encode(w->out, wire);
-        gw_buf_append_byte(w->out, '"');
+        gw_json_write_name(w, GW_SLICE("value"));
+        gw_json_write_bytes(w, wire);
         return 0;
     }
     if (type->well_known != GW_WKT_NONE && type->well_known != GW_WKT_EMPTY) {
-        gw_buf_append(w->out, GW_SLICE(",\"value\":"));
+        gw_json_write_name(w, GW_SLICE("value"));
         return gw_json_write_message(w, type, wire);
     }
     if (gw_json_writer_enter(w) != 0)
@@ -166,15 +167,15 @@ static int write_any(struct gw_json_writer *w, struct gw_slice wire)
         else if (value.wire_type == GW_WIRE_BYTES && value.number == ANY_VALUE)
             contents = value.bytes;
     }
-    gw_buf_append_byte(w->out, '{');
+    gw_json_begin_object(w);
     if (url.len > 0 || contents.len > 0) {
-        gw_buf_append(w->out, GW_SLICE("\"@type\":"));
-        if (gw_json_append_string(w->out, url) != 0)
+        gw_json_write_name(w, GW_SLICE("@type"));
+        if (gw_json_write_string(w, url) != 0)
             return gw_json_writer_fail(w, "the type's URL is not UTF-8");
         if (write_any_contents(w, gw_any_type(w->schema, url), contents) != 0)
             return -1;
     }
-    gw_buf_append_byte(w->out, '}');
+    gw_json_end_object(w);
     return 0;
 }
 

@@ -212,7 +212,7 @@ static void on_client_change(void *arg, struct gw_grpc_client *client, const cha
             c->draining = true;
             gw_timer_stop(endpoint->options.loop, &c->idle);
             endpoint->connection_count--;
-            replace(endpoint, c->ready_ms);
+            replace(endpoint, gw_grpc_client_is_worn(client) ? 0 : c->ready_ms);
         }
         break;
     case GW_CLIENT_CLOSED: {

@@ -23,7 +23,7 @@ int phr_parse_request(const char *buf, size_t len, const char **method, size_t *
 /* limits.header_count may be as many. */
 #define HEADERS_MAX 100
 
-static void expect_request(const char *bytes, size_t size)
+static void expect_request(const char *bytes, size_t size, size_t head_length)
 {
     const char *method, *path;
     size_t method_len, path_len, count = HEADERS_MAX;
@@ -31,7 +31,7 @@ static void expect_request(const char *bytes, size_t size)
     struct phr_header headers[HEADERS_MAX];
     int length = phr_parse_request(bytes, size, &method, &method_len, &path, &path_len,
                                    &minor_version, headers, &count, 0);
-    assert(length > 0);
+    assert(length > 0 && (size_t)length == head_length);
     assert(minor_version == 0 || minor_version == 1);
     for (size_t i = 0; i < count; i++)
         assert(headers[i].name_len > 0);
@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         gw_http1_head_check(gw_slice(bytes, size), &scanned, &limits, &fault);
     assert((whole == GW_HTTP1_REFUSED) == (fault.http_status != 0));
     if (whole == GW_HTTP1_SOUND)
-        expect_request(bytes, size);
+        expect_request(bytes, size, scanned);
 
     enum gw_http1_outcome cut = GW_HTTP1_INCOMPLETE;
     scanned = 0;

@@ -54,5 +54,5 @@ class Beside:
         p99 = sorted(self._seconds)[len(self._seconds) * 99 // 100]
         grown = self._memory("VmHWM") - self._before
         print(f"     beside: P99 {1000 * p99:.1f} ms, grown {grown / MIB:.1f} MiB, CPU {cpu:.2f} s in {lasted:.2f} s")
-        expect_within(p99, 0, 0.5, "P99 of the client beside, seconds")
-        expect_within(grown, 0, self._most, "growth of the gateway at its peak, bytes")
+        expect_within(p99, 0, 2, "P99 of the client beside, seconds")
+        expect(grown <= self._most, f"growth of the gateway at its peak: {grown} bytes")

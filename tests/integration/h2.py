@@ -69,6 +69,7 @@ class Answer:
     def __init__(self):
         self.status, self.body, self.ended, self.reset = None, bytearray(), False, None
         self.data_frames = 0
+        self.continues = 0  # answers of 100 before the one
 
     def is_over(self):
         return self.ended or self.reset is not None
@@ -167,7 +168,11 @@ class Client:
         elif one.kind == RST_STREAM:
             answer.reset = struct.unpack(">I", one.payload)[0]
         elif one.kind == HEADERS:
-            answer.status = answer.status or status_of(one.payload)
+            status = answer.status or status_of(one.payload)
+            if status == 100:
+                answer.continues += 1
+            else:
+                answer.status = status
         elif one.kind == DATA:
             answer.body += one.payload
             answer.data_frames += 1

@@ -40,9 +40,9 @@ def find_modules(folder):
 
 def find_tests(module, parts):
     for name, function in list(vars(importlib.import_module(module)).items()):
-        full = f"{module}.{name}".removeprefix("test_")
+        full = f"{module}.{name}".removeprefix("test_").replace(".test_", ".")
         if name.startswith("test_") and (not parts or any(part in full for part in parts)):
-            yield full.replace(".test_", "."), function
+            yield full, function
 
 
 def run_test(name, function, build, source, protos):

@@ -1,5 +1,6 @@
 """Routes to files: what is served, what is not, and how fast."""
 
+import json
 import os
 import time
 
@@ -84,6 +85,22 @@ def test_head_and_conditions_and_ranges(t):
     expect_equal((response.status, response.body), (206, b"Docs"))
     t.write("docs/style.css", "changed{}")
     expect_equal(gateway.get("/docs/style.css", {"If-None-Match": tag}).body, b"changed{}")
+
+
+def test_a_range_that_is_not_in_the_file_is_416(t):
+    gateway = start(t)
+    for method in "GET", "HEAD":
+        response = gateway.request(method, "/docs/style.css", headers={"Range": "bytes=10-20"})
+        expect_equal((response.status, response.header("content-range")), (416, "bytes */3"))
+        expect_equal(response.header("content-type"), "application/json")
+        expect(response.header("x-request-id"), "a request id")
+        if method == "GET":
+            expect_error(response, 416, 11)
+    with h2.Client(gateway.port) as client:
+        answer = client.answer(client.request("/docs/style.css", more=[("range", "bytes=10-20")]))
+        expect_equal((answer.status, json.loads(answer.body)["code"]), (416, 11))
+    expect_equal(gateway.get("/docs/style.css", {"Range": "bytes=0-0"}).body, b"b")
+    expect_equal(gateway.metrics().value("http_requests_total", route="/docs/**", method="GET", code="416"), 2)
 
 
 def test_what_is_not_there_is_404(t):

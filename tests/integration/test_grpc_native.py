@@ -1,6 +1,8 @@
 """Native gRPC through the gateway: grpcio on both sides, or our own services behind."""
 
 import queue
+import socket
+import struct
 import threading
 import time
 
@@ -8,6 +10,7 @@ import grpc
 
 import feed
 import gateway_config
+import h2
 import harness
 from harness import expect, expect_equal, expect_within
 
@@ -160,6 +163,51 @@ def test_metadata_goes_both_ways(t):
         expect(one in initial, f"{one} in {initial}")
     trailing = [tuple(one) for one in call.trailing_metadata()]
     expect_equal(sorted(trailing), [("grpc-retry-pushback-ms", "5"), ("x-last", "3"), ("x-tail-bin", b"\0\1\2")])
+
+
+def test_initial_metadata_do_not_wait_for_a_message(t):
+    """A client may wait for them before it goes on."""
+
+    def serve(requests, context):
+        context.send_initial_metadata((("x-ready", "yes"),))
+        return list(requests)
+
+    def collect_one(requests, context):
+        return feed.protos(t).new("feed.v1.Summary", items=len(serve(requests, context)))
+
+    def chat(requests, context):
+        yield from serve(requests, context)
+
+    gateway = start(t, Collect=collect_one, Chat=chat)
+    client = Client(t, gateway.port)
+    for call, finish in ((client.Chat, list), (client.Collect.future, lambda running: running.result())):
+        outgoing = queue.Queue()
+        running = call(iter(outgoing.get, None), timeout=10)
+        expect_equal(dict(running.initial_metadata())["x-ready"], "yes")
+        outgoing.put(feed.item(t, number=1))
+        outgoing.put(None)
+        finish(running)
+
+
+def test_a_call_that_fails_behind_its_headers(t):
+    def fail(_, context):
+        context.send_initial_metadata((("x-ready", "yes"),))
+        context.abort(grpc.StatusCode.ABORTED, "enough")
+
+    def fail_slowly(requests, context):
+        context.send_initial_metadata((("x-ready", "yes"),))
+        time.sleep(0.1)
+        context.abort(grpc.StatusCode.ABORTED, "enough")
+
+    gateway = start(t, Count=fail, Watch=fail_slowly, Collect=fail)
+    client = Client(t, gateway.port)
+    for call in (
+        lambda: client.Count(count_request(t), timeout=5),
+        lambda: list(client.Watch(request(t), timeout=5)),
+        lambda: client.Collect(iter([]), timeout=5),
+    ):
+        error = expect_status(call, grpc.StatusCode.ABORTED, "enough")
+        expect_equal(dict(error.initial_metadata())["x-ready"], "yes", "initial metadata")
 
 
 def test_a_status_keeps_its_message_details_and_trailers(t):
@@ -438,6 +486,46 @@ def test_a_reader_that_does_not_read_holds_the_backend_back(t):
     for stream in streams:
         stream.cancel()
     harness.wait_for("the backend to see 8 cancels", lambda: backend.counters().cancelled == 8)
+
+
+def test_a_thousand_slow_readers(t):
+    """By frames: half of them with a small window, half with a large one that they do not empty."""
+    backend = feed.FeedServer(t)
+    gateway = feed.gateway(t, backend, config=CONFIG)
+    before = feed.resident_bytes(gateway.pid)
+    wire = request(t, count=0, size=1000).SerializeToString()
+    fields = h2.Client.headers("/feed.v1.Feed/Watch", "POST", [("content-type", "application/grpc")])
+    opening = [
+        harness.frame(h2.HEADERS, h2.END_HEADERS, 1, h2.hpack(fields)),
+        harness.frame(h2.DATA, h2.END_STREAM, 1, struct.pack(">BI", 0, len(wire)) + wire),
+    ]
+    readers = []
+    for number in range(1000):
+        window = struct.pack(">HI", h2.INITIAL_WINDOW_SIZE, 1 << 24) if number % 2 else b""
+        frames = [harness.PREFACE, harness.frame(h2.SETTINGS, 0, 0, window)]
+        if window:
+            frames.append(harness.frame(h2.WINDOW_UPDATE, 0, 0, struct.pack(">I", 1 << 24)))
+        reader = socket.socket()
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect(("127.0.0.1", gateway.port))
+        reader.sendall(b"".join(frames + opening))
+        readers.append(reader)
+    harness.wait_for("all streams", lambda: backend.counters().open == 1000, timeout=30)
+    for _ in range(3):
+        for reader in readers:
+            expect(reader.recv(1024), "bytes")
+        time.sleep(0.3)
+    growth = (feed.resident_bytes(gateway.pid) - before) / 1000
+    print(f"1000 slow readers: {growth / 1024:.0f} KiB each")
+    expect(growth < MIB + t.memory_slack, f"the gateway grew by {growth} bytes for each reader")
+    sent = backend.counters().sent
+    expect(sent < 1000 * 3000, f"the backend has sent {sent} messages of 1 KB")
+    began = time.monotonic()
+    expect_equal(len(list(Client(t, gateway.port).Watch(request(t, count=100), timeout=10))), 100, "a good reader")
+    expect_within(time.monotonic() - began, 0, 1, "seconds of a good reader")
+    for reader in readers:
+        reader.close()
+    harness.wait_for("the cancels", lambda: backend.counters().open == 0, timeout=10)
 
 
 def test_a_backend_that_does_not_read_holds_the_client_back(t):

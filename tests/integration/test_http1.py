@@ -4,6 +4,7 @@ import concurrent.futures
 import threading
 import time
 
+import attacks
 import harness
 from gateway_config import USER, Recorder, user_answer, user_backend, user_gateway
 from harness import expect, expect_equal, expect_error, expect_within, wait_for
@@ -97,6 +98,26 @@ def test_malformed_headers_are_400(t):
     expect_refused(gateway, b"GET /v1/users/1 HTTP/1.1\nHost: x\n\n", 400, 3, "CR LF")
     expect_refused(gateway, b"POST /v1/users HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, 3)
     expect_equal(sum(backend.calls.values()), 0, "calls that reached the backend")
+
+
+def test_smuggled_requests_are_refused_behind_others(t):
+    """In the same read, in two, and behind one that takes its time; test_attacks.py has them alone."""
+    gateway, _ = start(t)
+    for name, form in attacks.SMUGGLING.items():
+        for first in "1", "slow":
+            for cut in len(form), 60:
+                with gateway.client() as client:
+                    client.send(get("/v1/users/" + first) + form[:cut])
+                    if cut < len(form):
+                        time.sleep(0.01)
+                        client.send(form[cut:])
+                    client.send(attacks.SMUGGLED)
+                    expect_equal(client.response().status, 200, f"the first, before {name}")
+                    expect_error(client.response(), 400, 3)
+                    expect(client.is_closed(), f"closed after {name}")
+    lines = wait_for("all lines", lambda: (log := gateway.access_log()) and len(log) == len(attacks.SMUGGLING) * 8 and log)
+    expect_equal({line["path"] for line in lines if line["upstream"]}, {"/v1/users/1", "/v1/users/slow"})
+    expect_equal([line["path"] for line in lines if "smuggled" in line["path"]], [], "what was smuggled")
 
 
 def test_absolute_targets_name_the_host(t):

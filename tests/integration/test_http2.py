@@ -6,6 +6,7 @@ import struct
 import subprocess
 import threading
 import time
+import types
 
 import feed
 import h2
@@ -204,6 +205,61 @@ def test_a_body_that_is_collected_gets_its_window_back(t):
         expect(granted, "WINDOW_UPDATE on the stream")
         client.send(h2.DATA, h2.END_STREAM, stream)
         expect_equal(client.answer(stream).status, 200)
+
+
+EXPECT = ("expect", "100-continue")
+
+
+def test_a_body_that_is_wanted_is_asked_for(t):
+    gateway, backend = start(t, CreateUser=lambda request, _: t.protos.new("user.v1.CreateUserResponse"))
+    path = t.write("body.json", BODY + " " * 100_000)
+    begin = time.monotonic()
+    options = ("-H", "content-type: application/json", "-H", "expect: 100-continue", "--expect100-timeout", "10")
+    done = subprocess.run(
+        ["curl", "-sSv", "--http2-prior-knowledge", *options, "--data-binary", "@" + path, f"http://127.0.0.1:{gateway.port}/v1/users"],
+        capture_output=True, check=True, timeout=20,
+    )
+    expect_within(time.monotonic() - begin, 0, 5, "seconds")
+    expect(b"HTTP/2 100" in done.stderr and b"HTTP/2 200" in done.stderr, f"100 and 200 in {done.stderr!r}")
+    with h2.Client(gateway.port) as client:
+        for _ in range(3):
+            stream = client.request("/v1/users", "POST", [("content-type", "application/json"), EXPECT], end=False)
+            client.wait("100", lambda: client.answers[stream].continues == 1)
+            client.send(h2.DATA, h2.END_STREAM, stream, BODY.encode())
+            answer = client.answer(stream)
+            expect_equal((answer.status, answer.continues), (200, 1))
+            headers = [f.payload for f in client.frames if f.kind == h2.HEADERS and f.stream == stream]
+            expect(b"x-request-id" not in headers[0] and b"x-request-id" in headers[1], "headers of the answer alone")
+    expect_equal(sum(backend.calls.values()), 4, "calls")
+
+
+def test_a_body_that_is_not_wanted_is_not_asked_for(t):
+    gateway, backend = start(t)
+    more = [("content-type", "application/json"), EXPECT]
+    with h2.Client(gateway.port) as client:
+        for path, status in ("/nowhere", 404), ("/v1/users/1", 405):
+            answer = client.answer(client.request(path, "POST", more, end=False))
+            expect_equal((answer.status, answer.continues), (status, 0), path)
+        # Neither where it has come already, nor where there is none.
+        for stream in json_post(client, b"{", [EXPECT]), client.request(more=[EXPECT]):
+            expect_equal(client.answer(stream).continues, 0)
+        answer = client.answer(client.request("/v1/users", "POST", [("expect", "miracles")], end=False))
+        expect_equal((answer.status, json.loads(answer.body)["code"]), (417, 3))
+    expect_equal(sum(backend.calls.values()), 1, "calls")
+
+
+def test_an_answer_right_behind_100_has_its_headers(t):
+    """A backend that is not there is known by the second request: the answer comes while 100 waits to be sent."""
+    gateway = feed.gateway(t, types.SimpleNamespace(address=f"127.0.0.1:{harness.free_port()}"))
+    with h2.Client(gateway.port) as client:
+        client.settle()
+        for _ in range(20):
+            more = [("content-type", "application/x-ndjson"), EXPECT]
+            stream = client.request("/v1/feeds/news/items", "POST", more, end=False)
+            answer = client.answer(stream)
+            expect_equal((answer.status, answer.continues), (503, 1))
+            headers = [f.payload for f in client.frames if f.kind == h2.HEADERS and f.stream == stream]
+            expect(b"x-request-id" not in headers[0] and b"x-request-id" in headers[1], "headers of the answer alone")
 
 
 def test_malformed_requests_are_refused(t):

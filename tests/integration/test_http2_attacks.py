@@ -61,7 +61,7 @@ def test_rapid_reset_with_pauses_reaches_the_backend_only_within_the_budget(t):
             client.read_some(0)
             sent += 1
         expect_equal(client.wait_closed(), h2.ENHANCE_YOUR_CALM)
-    expect_within(len(seen), 1, 70, "calls")
+    expect_within(len(seen), 0, 70, "calls")  # how many come so far before they are cancelled is chance
 
 
 def test_made_you_reset(t):

@@ -9,6 +9,8 @@ import harness
 from certificates import Authority
 from gateway_config import USER, user_backend, user_gateway
 from harness import expect, expect_equal, expect_error, expect_within, wait_for
+from test_client_streams import echo
+from websocket import CONTINUATION, TEXT, WebSocket, frame
 
 POST = b"POST /v1/users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 H2_JSON = [("content-type", "application/json")]
@@ -35,14 +37,17 @@ def expect_all_given_back(gateway):
     wait_for("all memory back", lambda: gateway.metrics().value("http_request_memory_bytes") == 0)
 
 
-def fill(clients, head, rest):
+def fill(gateway, clients, head, rest):
     """Sends all but the last byte of each request; gives those that were not refused, and the refused ones' answers."""
     for client in clients:
         try:
             client.send(head + rest[:-1])
         except OSError:
             pass  # refused meanwhile; the answer can be read
-    time.sleep(0.5)
+    before, state = None, (0, 0)
+    while state != before:  # until all has been read, and what is over the limit refused
+        time.sleep(1.2)  # the gauge moves once a second
+        before, state = state, (limit(gateway), gateway.metrics().value("http_request_memory_bytes"))
     going, answers = [], []
     for client in clients:
         client.socket.setblocking(False)
@@ -73,7 +78,7 @@ def test_bodies_of_many_clients_are_bounded(t):
     for head, rest in forms(body):
         before = feed.resident_bytes(gateway.pid)
         clients = [gateway.client() for _ in range(40)]
-        going, answers = fill(clients, head, rest)
+        going, answers = fill(gateway, clients, head, rest)
         growth = feed.resident_bytes(gateway.pid) - before
         expect_within(len(going), 6, 16, "bodies that fit in 16 MiB")
         expect(growth < 40 * MIB + t.memory_slack, f"the gateway grew by {growth} bytes")
@@ -102,7 +107,7 @@ def test_bodies_behind_100_continue_are_bounded(t):
                 client.send(first + head.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
             for client in clients:
                 expect_equal([client.response().status for _ in range(2 if first else 1)], [200, 100] if first else [100])
-            going, answers = fill(clients, b"", rest)
+            going, answers = fill(gateway, clients, b"", rest)
             expect_within(len(going), 6, 16, "bodies that fit in 16 MiB")
             for answer in answers:
                 expect_error(answer, 503, 14, NO_MEMORY)
@@ -146,7 +151,7 @@ def test_clients_that_leave_give_back(t):
     head, rest = forms(b"{" + b" " * (MIB - 100_000) + b"}")[0]
     for leave in "close", "reset":
         clients = [gateway.client() for _ in range(6)]
-        going, _ = fill(clients, head, rest)
+        going, _ = fill(gateway, clients, head, rest)
         expect_equal(len(going), 6)
         wait_for("the gauge", lambda: gateway.metrics().value("http_request_memory_bytes") >= 6 * MIB)
         for client in clients:
@@ -301,4 +306,34 @@ def test_streams_that_are_held_up_are_bounded(t):
         expect(any(client.answers[stream].reset for stream in refused), "resets")
         expect_equal(limit(gateway, "request_memory_per_connection"), len(refused))
         expect_within(gateway.metrics().value("http_request_memory_bytes"), 0, 4 * MIB, "the gauge")
+    expect_all_given_back(gateway)
+
+
+def test_websocket_messages_are_bounded(t):
+    gateway = feed.gateway(t, feed.backend(t, Chat=echo), limits=LIMITS)
+    size = 250_000
+    begin = frame(TEXT, b'{"text":"' + b"x" * size, fin=False)
+    clients = []
+    for _ in range(100):
+        client = WebSocket(gateway.port, "/v1/feeds/news:chat")
+        client.send_raw(begin)
+        clients.append(client)
+    wait_for("refusals", lambda: limit(gateway) >= 100 - 64)
+    time.sleep(0.2)
+    refused = whole = 0
+    for client in clients:
+        try:
+            client.send_raw(frame(CONTINUATION, b'"}'))
+        except OSError:
+            pass
+        message = client.message()
+        if message is None:
+            client.expect_end(1013, "no memory")
+            refused += 1
+        else:
+            expect_equal(len(message["text"]), size)
+            whole += 1
+            client.close()
+    expect_equal(refused, limit(gateway))
+    expect(whole >= 16, f"{whole} messages had room")
     expect_all_given_back(gateway)

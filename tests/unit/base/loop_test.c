@@ -219,7 +219,7 @@ static void a_task_runs_once_in_order(void **state)
     assert_string_equal(ran, "baa");
 }
 
-static void what_a_task_defers_runs_in_the_next_turn(void **state)
+static void what_a_task_defers_follows_once_and_then_waits_for_the_next_turn(void **state)
 {
     (void)state;
     ran[0] = '\0';
@@ -230,11 +230,11 @@ static void what_a_task_defers_runs_in_the_next_turn(void **state)
     gw_loop_defer(loop, &a.super);
     gw_loop_defer(loop, &b.super);
     gw_loop_turn(loop, 1000);
-    assert_string_equal(ran, "ab");
+    assert_string_equal(ran, "aba");
     uint64_t before = gw_clock_ms();
     a.defers = NULL;
     gw_loop_turn(loop, 1000);
-    assert_string_equal(ran, "aba");
+    assert_string_equal(ran, "abaa");
     assert_true(gw_clock_ms() - before < 500); /* it did not wait */
 }
 
@@ -589,7 +589,7 @@ int main(void)
         TEST(a_timer_may_be_freed_in_its_function),
         TEST(many_timers_keep_their_order),
         TEST(a_task_runs_once_in_order),
-        TEST(what_a_task_defers_runs_in_the_next_turn),
+        TEST(what_a_task_defers_follows_once_and_then_waits_for_the_next_turn),
         TEST(tasks_are_cancelled_anywhere_in_the_list),
         TEST(a_task_may_cancel_those_behind_it),
         TEST(messages_of_another_thread_arrive_in_order),

@@ -59,6 +59,8 @@ static void absent_keys_have_their_defaults(void **state)
     assert_int_equal(c->listeners[0].tls.certificate_count, 0);
     assert_int_equal(c->limits.stream_idle_timeout_ms, 300000);
     assert_int_equal(c->streaming.heartbeat_ms, 15000);
+    assert_int_equal(c->websocket.ping_ms, 30000);
+    assert_int_equal(c->websocket.ping_timeout_ms, 10000);
     assert_int_equal(c->limits.stream_idle_timeout_ms, 300000);
     assert_int_equal(c->limits.header_timeout_ms, 10000);
     assert_int_equal(c->limits.idle_timeout_ms, 180000);
@@ -138,6 +140,7 @@ static void every_key_is_read(void **state)
         "tracing: {sample: 0.25, propagate: [b3]}\n"
         "access_log: {path: ../var/access.log, format: json}\n"
         "forward_headers: [x-tenant, user-agent]\n"
+        "websocket: {ping: 20s, ping_timeout: 3s}\n"
         "drain: {delay: 1s, timeout: 2s}\n");
     assert_int_equal(c->listener_count, 2);
     assert_string_equal(c->listeners[1].address.text, "localhost:81");
@@ -191,6 +194,8 @@ static void every_key_is_read(void **state)
     assert_string_equal(c->access_log.path.text, "conf/../var/access.log");
     assert_int_equal(c->forward_headers.count, 2);
     assert_string_equal(c->forward_headers.items[0].text, "x-tenant");
+    assert_int_equal(c->websocket.ping_ms, 20000);
+    assert_int_equal(c->websocket.ping_timeout_ms, 3000);
     assert_int_equal(c->drain.delay_ms, 1000);
     assert_int_equal(c->drain.timeout_ms, 2000);
     gw_config_destroy(c);
@@ -301,7 +306,7 @@ static void several_at_once(void **state)
                    "f:1:1: `listen` is missing in the configuration\n"
                    "f:1:1: unknown key `lisen` in the configuration, expected one of `listen`, "
                    "`admin`, `workers`, `limits`, `schema`, `upstreams`, `json`, `cors`, `routes`, "
-                   "`streaming`, `tracing`, `access_log`, `trusted_proxies`, "
+                   "`streaming`, `websocket`, `tracing`, `access_log`, `trusted_proxies`, "
                    "`forward_headers`, `drain`, `hooks`, `hook_limits`; did you mean "
                    "\"listen\"?\n"
                    "f:2:10: `workers`: expected auto or a whole number from 1 to 256, found \"0\"\n"

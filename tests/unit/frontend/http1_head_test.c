@@ -39,6 +39,28 @@ static void sound_heads_pass(void **state)
     }
 }
 
+static void a_sound_head_has_a_length(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.0\r\n\r\n",
+    };
+    for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
+        struct gw_request_fault fault;
+        char text[200];
+        size_t length = strlen(heads[i]), scanned = 0;
+        snprintf(text, sizeof(text), "%s%s", heads[i], heads[i]);
+        for (size_t n = 1; n < length; n++)
+            assert_int_equal(gw_http1_head_check(gw_slice(text, n), &scanned, &limits, &fault),
+                             GW_HTTP1_INCOMPLETE);
+        assert_int_equal(gw_http1_head_check(gw_slice_str(text), &scanned, &limits, &fault),
+                         GW_HTTP1_SOUND);
+        assert_int_equal(scanned, length);
+    }
+}
+
 static void unsound_heads_are_refused_with_the_reason(void **state)
 {
     (void)state;
@@ -142,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sound_heads_pass),
+        cmocka_unit_test(a_sound_head_has_a_length),
         cmocka_unit_test(unsound_heads_are_refused_with_the_reason),
         cmocka_unit_test(control_characters_are_seen_at_every_place),
         cmocka_unit_test(a_head_may_come_byte_by_byte),

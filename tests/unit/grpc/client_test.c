@@ -473,6 +473,42 @@ static void a_drained_client_closes_after_its_last_call(void **state)
     assert_null(fx.client);
 }
 
+static size_t count_reset_streams(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < fx.peer.stream_count; i++)
+        count += fx.peer.streams[i].closed && fx.peer.streams[i].error_code == NGHTTP2_CANCEL;
+    return count;
+}
+
+/* A peer that counts resets would end it, and the call that goes on. */
+static void a_client_with_too_many_cancelled_calls_drains(void **state)
+{
+    (void)state;
+    fx.destroy_on_close = true;
+    fixture_connect();
+    struct record *stays = start_unary(0);
+    run_until(fx.peer.stream_count == 1);
+    size_t started = 1;
+    while (!gw_grpc_client_is_worn(fx.client)) {
+        for (size_t i = 1; i <= 5; i++, started++)
+            start_unary(i);
+        run_until(fx.peer.stream_count == started);
+        for (size_t i = 1; i <= 5; i++)
+            gw_call_cancel(fx.records[i].call);
+        run_for(1);
+    }
+    assert_int_equal(gw_grpc_client_state(fx.client), GW_CLIENT_DRAINING);
+    size_t resets = count_reset_streams();
+    assert_in_range(resets, 150, 199);
+    assert_in_range(resets, 150, started - 2); /* some are held back, */
+    run_until(count_reset_streams() > resets); /* but not for ever */
+    assert_int_equal(stays->ended, 0);
+    peer_echo(&fx.peer.streams[0]);
+    run_until(fx.closed);
+    assert_int_equal(stays->result.status, GW_OK);
+}
+
 static void an_idle_client_that_is_drained_closes_at_once(void **state)
 {
     (void)state;
@@ -561,6 +597,7 @@ int main(void)
         TEST(destroying_ends_the_calls_that_are_left),
         TEST(a_client_may_be_destroyed_before_it_is_connected),
         TEST(a_drained_client_closes_after_its_last_call),
+        TEST(a_client_with_too_many_cancelled_calls_drains),
         TEST(an_idle_client_that_is_drained_closes_at_once),
         TEST(a_stream_of_requests_is_sent_message_by_message),
         TEST(a_request_that_pauses_is_resumed),

@@ -112,6 +112,14 @@ static void to_json_is_on_every_object(void **state)
                 "TypeError: Integer cannot be converted to String");
 }
 
+static void numbers_are_written_as_they_were_read(void **state)
+{
+    assert_ruby(*state,
+                "s = '[1299.99,0.1,2.5,-1e-07,19.99,5.0,1e+300,123456789.012345]';"
+                "JSON.generate(JSON.parse(s)).sub('e-7', 'e-07').sub('e300', 'e+300')",
+                "\"[1299.99,0.1,2.5,-1e-07,19.99,5.0,1e+300,123456789.012345]\"");
+}
+
 static void what_is_written_is_read_again(void **state)
 {
     assert_ruby(*state,
@@ -145,6 +153,7 @@ int main(void)
         cmocka_unit_test(strings_are_escaped),
         cmocka_unit_test(what_is_no_number_of_json_raises),
         cmocka_unit_test(to_json_is_on_every_object),
+        cmocka_unit_test(numbers_are_written_as_they_were_read),
         cmocka_unit_test(what_is_written_is_read_again),
         cmocka_unit_test(many_values_need_no_room_in_the_arena),
     };

@@ -144,8 +144,9 @@ static void assert_messages(struct gw_translate_request r, const char *expected)
             break;
         if (found < 0)
             gw_route_split_failure(&source, &error, &pool, &f);
-        rc =
-            found < 0 ? -1 : gw_route_translate_message(&source, &split, text, &pool, &message, &f);
+        rc = found < 0 ? -1
+                       : gw_route_translate_message(&source, split.number, split.begins, text,
+                                                    &pool, &message, &f);
         for (size_t i = 0; rc == 0 && i < message.len; i++)
             gw_buf_printf(&all, "%02x", (unsigned char)message.base[i]);
         if (rc == 0)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Compares the JSON codec with Google's own (google.protobuf.json_format) on random messages.
 
-    codec_differential.py DRIVER BUILD_ROOT [ROUNDS] [SEED]
+    codec_differential.py DRIVER BUILD_ROOT [ROUNDS] [SEED] [DIGITS]
 
 For each random message: its JSON by json_format goes through the codec to wire bytes, and its wire bytes (also
 with fields in another order, in pieces, twice, or unknown) through the codec to JSON; what comes out must mean the
-same as what json_format makes of it."""
+same as what json_format makes of it. DIGITS is how many digits of a double the codec keeps."""
 
 import base64
 import difflib
@@ -22,6 +22,7 @@ from google.protobuf.descriptor import FieldDescriptor as F
 DRIVER, BUILD = sys.argv[1], sys.argv[2]
 ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 1500
 SEED = int(sys.argv[4]) if len(sys.argv) > 4 else 20260131
+DIGITS = int(sys.argv[5]) if len(sys.argv) > 5 else 17
 SETS = [BUILD + "/tests/unit/schema/kinds.binpb", BUILD + "/proto/services.binpb"]
 TYPES = [
     "test.v1.Scalars", "test.v1.Optionals", "test.v1.Repeated", "test.v1.Maps", "test.v1.Tree", "test.v1.Choice",
@@ -61,7 +62,9 @@ def real(is_float):
         return round(rng.uniform(-1e5, 1e5), rng.randrange(6))
     size, code = (4, "<f") if is_float else (8, "<d")
     value = struct.unpack(code, rng.randbytes(size))[0]
-    return value if math.isfinite(value) else 0.5
+    if not math.isfinite(value):
+        return 0.5
+    return value if is_float else float(f"{value:.{DIGITS}g}")
 
 
 ALPHABET = 'abcXYZ019 _-/\\"\n\t\x01\x7fäß€漢字😀\u2028'

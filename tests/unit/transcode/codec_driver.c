@@ -1,60 +1,7 @@
-/* Lets a script use the codec. Reads lines DIRECTION TYPE OPTIONS :BASE64 from standard input, with
- * DIRECTION j (JSON to wire) or w (wire to JSON), and letters of OPTIONS p (preserve_proto_names),
- * d (always_print_defaults), e (enums_as_ints), i (ignore_unknown_fields) or - (none); answers each
- * with a line, `ok BASE64` or `error MESSAGE`. Arguments: descriptor sets. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "../../load_schema.h"
-#include "base/encoding.h"
-#include "transcode/transcode.h"
-
-static void answer(const struct gw_schema *schema, char *line)
-{
-    char *direction = strtok(line, " "), *name = strtok(NULL, " "), *letters = strtok(NULL, " "),
-         *text = strtok(NULL, " \n");
-    gw_pool pool;
-    h2o_mem_init_pool(&pool);
-    struct gw_buf in = gw_buf_in_pool(&pool), out = gw_buf_in_pool(&pool);
-    const struct gw_message_type *type = gw_schema_message(schema, gw_slice_str(name));
-    if (type == NULL || gw_base64_decode(&in, gw_slice_str(text + 1)) != 0) {
-        fprintf(stderr, "bad request\n");
-        exit(1);
-    }
-    struct gw_json_options options = {
-        .preserve_proto_names = strchr(letters, 'p') != NULL,
-        .always_print_defaults = strchr(letters, 'd') != NULL,
-        .enums_as_ints = strchr(letters, 'e') != NULL,
-        .ignore_unknown_fields = strchr(letters, 'i') != NULL,
-    };
-    struct gw_error error;
-    int rc = *direction == 'j'
-                 ? gw_json_to_wire(schema, type, &options, gw_buf_slice(&in), &pool, &out, &error)
-                 : gw_wire_to_json(schema, type, &options, gw_buf_slice(&in), &pool, &out, &error);
-    if (rc == 0) {
-        struct gw_buf encoded = gw_buf_in_pool(&pool);
-        gw_base64_encode(&encoded, gw_buf_slice(&out));
-        printf("ok %.*s\n", GW_SLICE_ARG(gw_buf_slice(&encoded)));
-    } else {
-        printf("error %s\n", error.message);
-    }
-    fflush(stdout);
-    h2o_mem_clear_pool(&pool);
-}
+/* The JSON codec for codec_differential.py. */
+#include "codec_driver.h"
 
 int main(int argc, char **argv)
 {
-    if (argc < 2 || argc - 1 > TEST_SETS_MAX) {
-        fprintf(stderr, "expected 1 to %d descriptor sets\n", TEST_SETS_MAX);
-        return 2;
-    }
-    struct gw_schema *schema = test_load_schema((size_t)argc - 1, (const char *const *)argv + 1);
-    char *line = NULL;
-    size_t capacity = 0;
-    while (getline(&line, &capacity, stdin) > 0)
-        answer(schema, line);
-    free(line);
-    gw_schema_destroy(schema);
-    return 0;
+    return codec_drive(argc, argv, gw_json_to_wire, gw_wire_to_json);
 }

@@ -87,6 +87,38 @@ static void broken_details_are_left_out(void **state)
         "{\"code\":3,\"message\":\"m\",\"details\":[{\"@type\":\"t/y\",\"value\":\"\"}]}");
 }
 
+static void the_form_is_read_back(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        int code; /* 0: it is not that form */
+        const char *message;
+    } rows[] = {
+        {"{\"code\":16,\"message\":\"no \\u006bey\",\"details\":[{\"a\":[1]}]}", 16, "no key"},
+        {" {\"message\": \"m\", \"more\": null, \"code\": 3} ", 3, "m"},
+        {"{\"code\":5}", 5, ""},
+        {"{\"code\":5,\"message\":7}", 5, ""},
+        {"{\"code\":0,\"message\":\"m\"}", 0, NULL},
+        {"{\"code\":17,\"message\":\"m\"}", 0, NULL},
+        {"{\"code\":\"5\",\"message\":\"m\"}", 0, NULL},
+        {"{\"message\":\"m\"}", 0, NULL},
+        {"{\"code\":5,\"message\":\"m\"", 0, NULL},
+        {"{}", 0, NULL},
+        {"no key", 0, NULL},
+        {"", 0, NULL},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int code = 0;
+        struct gw_slice message;
+        assert_int_equal(gw_status_from_json(gw_slice_str(rows[i].json), &pool, &code, &message),
+                         rows[i].code != 0);
+        assert_int_equal(code, rows[i].code);
+        if (code != 0)
+            assert_true(gw_slice_eq(message, gw_slice_str(rows[i].message)));
+    }
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -100,6 +132,7 @@ int main(int argc, char **argv)
         codec_test(several_details_keep_their_order),
         codec_test(the_options_count_for_details),
         codec_test(broken_details_are_left_out),
+        codec_test(the_form_is_read_back),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     gw_schema_destroy(schema);

@@ -4,12 +4,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "frontend/http2_budget.h"
+#include "base/budget.h"
 
-static uint32_t spend_all(struct gw_http2_budget *b, uint64_t now_ms)
+static uint32_t spend_all(struct gw_budget *b, uint64_t now_ms)
 {
     uint32_t n = 0;
-    while (gw_http2_budget_spend(b, now_ms))
+    while (gw_budget_spend(b, now_ms))
         n++;
     return n;
 }
@@ -17,8 +17,8 @@ static uint32_t spend_all(struct gw_http2_budget *b, uint64_t now_ms)
 static void all_of_it_can_be_spent_at_once(void **state)
 {
     (void)state;
-    struct gw_http2_budget b;
-    gw_http2_budget_init(&b, 10, 5, 1000);
+    struct gw_budget b;
+    gw_budget_init(&b, 10, 5, 1000);
     assert_int_equal(spend_all(&b, 1000), 10);
     assert_int_equal(spend_all(&b, 1000), 0);
 }
@@ -26,8 +26,8 @@ static void all_of_it_can_be_spent_at_once(void **state)
 static void time_gives_back_as_much_as_was_said(void **state)
 {
     (void)state;
-    struct gw_http2_budget b;
-    gw_http2_budget_init(&b, 10, 5, 1000);
+    struct gw_budget b;
+    gw_budget_init(&b, 10, 5, 1000);
     spend_all(&b, 1000);
     assert_int_equal(spend_all(&b, 1199), 0);
     assert_int_equal(spend_all(&b, 1200), 1);
@@ -37,8 +37,8 @@ static void time_gives_back_as_much_as_was_said(void **state)
 static void many_small_steps_give_back_no_less(void **state)
 {
     (void)state;
-    struct gw_http2_budget b;
-    gw_http2_budget_init(&b, 10, 3, 0);
+    struct gw_budget b;
+    gw_budget_init(&b, 10, 3, 0);
     uint32_t n = spend_all(&b, 0);
     for (uint64_t ms = 1; ms <= 10000; ms++)
         n += spend_all(&b, ms);
@@ -48,20 +48,20 @@ static void many_small_steps_give_back_no_less(void **state)
 static void it_never_exceeds_its_capacity(void **state)
 {
     (void)state;
-    struct gw_http2_budget b;
-    gw_http2_budget_init(&b, 10, 5, 0);
+    struct gw_budget b;
+    gw_budget_init(&b, 10, 5, 0);
     assert_int_equal(spend_all(&b, UINT64_C(1) << 40), 10);
-    gw_http2_budget_earn(&b, UINT64_MAX);
+    gw_budget_earn(&b, UINT64_MAX);
     assert_int_equal(spend_all(&b, UINT64_C(1) << 40), 10);
-    gw_http2_budget_earn(&b, 4);
+    gw_budget_earn(&b, 4);
     assert_int_equal(spend_all(&b, UINT64_C(1) << 40), 4);
 }
 
 static void the_smallest_rate_is_one_a_second(void **state)
 {
     (void)state;
-    struct gw_http2_budget b;
-    gw_http2_budget_init(&b, 2, 0, 0);
+    struct gw_budget b;
+    gw_budget_init(&b, 2, 0, 0);
     spend_all(&b, 0);
     assert_int_equal(spend_all(&b, 1000), 1);
 }

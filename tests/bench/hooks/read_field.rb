@@ -1,0 +1,7 @@
+class ReadField
+  def on_request(req)
+    raise "no name" unless req.message["name"]
+  end
+end
+
+ReadField.new
