@@ -234,6 +234,7 @@ SMUGGLING = {
     "a list of lengths": framed(b"Content-Length: 2, 12"),
     "a length with a sign": framed(b"Content-Length: +2"),
     "a hexadecimal length": framed(b"Content-Length: 0x2"),
+    "an empty length": framed(b"Content-Length:"),
     "a length in two words": framed(b"Content-Length: 1 2"),
     "a space before the colon": framed(b"Content-Length: 2", b"Transfer-Encoding : chunked"),
     "a tab before the colon": framed(b"Content-Length: 2", b"Transfer-Encoding\t: chunked"),
@@ -245,6 +246,7 @@ SMUGGLING = {
     "a quoted encoding": framed(b'Transfer-Encoding: "chunked"'),
     "behind a bare CR": framed(b"Content-Length: 2", b"X: y\rTransfer-Encoding: chunked"),
     "behind a bare LF": framed(b"Content-Length: 2", b"X: y\nTransfer-Encoding: chunked"),
+    "a CR before the line's end": framed(b"X: y\r", b"Content-Length: 2"),
     "behind a NUL": framed(b"Content-Length: 2", b"X: y\0Transfer-Encoding: chunked"),
     "a folded line": framed(b"Transfer-Encoding:", b" chunked"),
     "a folded first line": framed()[:-4].replace(b"Host", b" Content-Length: 2\r\nHost") + b"\r\n",
@@ -256,6 +258,10 @@ SMUGGLING = {
     "bytes behind a chunk": framed(b"Transfer-Encoding: chunked", body=b"2\r\n{}xx0\r\n\r\n"),
     "no Host": HELLO.replace(b"Host: x\r\n", b"") + b"\r\n",
     "two Hosts": HELLO + b"Host: y\r\n\r\n",
+    "two equal Hosts": HELLO + b"Host: x\r\n\r\n",
+    "HTTP/1.9": framed(b"Content-Length: 2").replace(b"HTTP/1.1", b"HTTP/1.9"),
+    "HTTP/0.9": framed(b"Content-Length: 2").replace(b"HTTP/1.1", b"HTTP/0.9"),
+    "HTTP/1.11": framed(b"Content-Length: 2").replace(b"HTTP/1.1", b"HTTP/1.11"),
     "a bare LF as the head's end": HELLO.replace(b"\r\n", b"\n") + b"\n",
 }
 
