@@ -215,6 +215,25 @@ def test_the_body_is_changed(t):
     expect_equal(answer.header("content-type"), "application/x-person")
 
 
+def test_later_phases_see_the_request_without_the_first(t):
+    _, backend = recorder(t)
+    code = """
+    class Hook
+      def on_response(req, res)
+        res.headers["x-seen"] = [req.params["id"], req.body, req.message, req.upstream].inspect
+      end
+      def on_error(req, error)
+        error.message = [req.params["id"], req.body].inspect
+      end
+    end
+    Hook.new
+    """
+    gateway = start(t, backend, code)
+    answer = gateway.get("/v1/users/a%20b")
+    expect_equal(answer.header("x-seen"), '["a b", "", {"id"=>"a b"}, "user-service"]')
+    expect_error(gateway.request("PUT", "/v1/users/7", '{"age": "ten"}'), 400, 3, '["7", "{\\"age\\": \\"ten\\"}"]')
+
+
 def test_order(t):
     _, backend = recorder(t)
 
