@@ -116,6 +116,7 @@ static mrb_value translate(mrb_state *mrb, struct gw_hook_call *call)
     int failed = gw_transcode_response(call->host->route->binding, call->response_out->message,
                                        call->host->pool, &json, &error);
     gw_hook_release(mrb);
+    gw_hook_account(mrb, call, json.capacity);
     if (failed)
         mrb_raisef(mrb, E_RUNTIME_ERROR, "%s", error.message);
     return mrb_str_new(mrb, json.base, json.len);

@@ -95,7 +95,7 @@ enum gw_hook_outcome {
 /* Required, but where said otherwise. Called from within the phases only, but `resumed`. */
 struct gw_hook_host_ops {
     /* The field at *cursor or behind it (from 0); false at the end. The cursor is the host's own
-     * number, and starts at 0. */
+     * number, and starts at 0. Only reads: it may be left in the middle (library.h). */
     bool (*next_field)(struct gw_hook_host *host, enum gw_hook_fields kind, size_t *cursor,
                        struct gw_slice *ret_name, struct gw_slice *ret_value);
     /* In place of all of that name; name (lower case) and value (no control characters) are in the

@@ -249,6 +249,7 @@ struct gw_hook_call {
     struct gw_hook_error *error_out;       /* during on_error */
     struct gw_hook_view views[4];
     size_t field_bytes;           /* that hooks have set */
+    size_t kept_bytes;            /* in the host's pool for them */
     struct gw_metadata_store env; /* of Rack, by x-fallthru-set-* */
 
     bool has_replied, has_failed;

@@ -31,8 +31,18 @@ mrb_value gw_hook_string(mrb_state *mrb, struct gw_slice text)
     return text.base != NULL ? mrb_str_new(mrb, text.base, text.len) : mrb_nil_value();
 }
 
+void gw_hook_account(mrb_state *mrb, struct gw_hook_call *call, size_t bytes)
+{
+    uint64_t limit = call->vm->set->config->hook_limits.memory_bytes;
+    if (bytes > limit - call->kept_bytes)
+        mrb_raise(mrb, E_RUNTIME_ERROR,
+                  "what hooks made for this request is more than hook_limits.memory");
+    call->kept_bytes += bytes;
+}
+
 struct gw_slice gw_hook_keep(mrb_state *mrb, struct gw_hook_call *call, struct gw_slice text)
 {
+    gw_hook_account(mrb, call, text.len);
     gw_hook_hold(mrb);
     struct gw_slice kept = gw_pool_dup(call->host->pool, text);
     gw_hook_release(mrb);
@@ -258,6 +268,7 @@ static int encode(mrb_state *mrb, struct gw_hook_call *call, const struct gw_hoo
     int result =
         gw_hook_hash_to_wire(mrb, schema, message->type, hash, call->host->pool, out, error);
     gw_hook_release(mrb);
+    gw_hook_account(mrb, call, out->capacity);
     return result;
 }
 

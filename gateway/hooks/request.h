@@ -17,6 +17,9 @@ mrb_value gw_hook_string(mrb_state *mrb, struct gw_slice text);
 /* Of an Array of two. */
 void gw_hook_pair(mrb_state *mrb, mrb_value pair, struct gw_slice *ret_name,
                   struct gw_slice *ret_value);
+/* Counts bytes that go into the host's pool, and stay there until the request is over; raises where
+ * they are too many. */
+void gw_hook_account(mrb_state *mrb, struct gw_hook_call *call, size_t bytes);
 /* A copy in the host's pool; from within Ruby. */
 struct gw_slice gw_hook_keep(mrb_state *mrb, struct gw_hook_call *call, struct gw_slice text);
 

@@ -7,6 +7,7 @@
 #include <mruby/error.h>
 #include <mruby/hash.h>
 
+#include "base/clock.h"
 #include "base/recycle.h"
 #include "hooks/message.h"
 
@@ -203,8 +204,7 @@ static void start(struct rpc *rpc, size_t upstream, uint64_t timeout_ms,
     const struct gw_hook_call *call = rpc->task->call;
     const struct gw_hook_vm *vm = call->vm;
     uint64_t limit_ms = call->began_ms + vm->set->config->hook_limits.time_ms;
-    uint64_t deadline_ms =
-        timeout_ms > 0 ? gw_loop_now_ms(vm->options.loop) + timeout_ms : limit_ms;
+    uint64_t deadline_ms = timeout_ms > 0 ? gw_clock_ms() + timeout_ms : limit_ms;
     struct gw_call_params params = {
         .path = rpc->method->path,
         .metadata = metadata,

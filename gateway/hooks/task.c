@@ -12,6 +12,7 @@
 #include <mruby/class.h>
 #include <mruby/error.h>
 
+#include "base/clock.h"
 #include "base/recycle.h"
 #include "hooks/log.h"
 #include "hooks/ruby_regexp.h"
@@ -276,7 +277,7 @@ static mrb_value sluice_sleep(mrb_state *mrb, mrb_value self)
     struct gw_loop *loop = loop_of(task);
     struct nap *nap = gw_recycler_alloc(gw_loop_recycler(loop), sizeof(*nap));
     *nap = (struct nap){.wait.cancel = cancel_nap, .task = task, .timer.fn = on_nap_over};
-    gw_timer_start(loop, &nap->timer, gw_loop_now_ms(loop) + (uint64_t)(seconds * 1000 + 0.5));
+    gw_timer_start(loop, &nap->timer, gw_clock_ms() + (uint64_t)(seconds * 1000 + 0.5));
     gw_hook_release(mrb);
     return gw_hook_task_await(mrb, task, &nap->wait);
 }

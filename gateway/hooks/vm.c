@@ -149,6 +149,8 @@ bool gw_hook_vm_prepare(struct gw_hook_vm *vm)
 {
     if (vm->ruby != NULL)
         return true;
+    if (vm->set->files.count == 0)
+        return false;
     vm->ruby = gw_hook_ruby_create(vm->set, vm);
     for (uint32_t i = 0; i < vm->set->files.count; i++) {
         if (load(vm, i))

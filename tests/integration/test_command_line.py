@@ -1,4 +1,4 @@
-"""sluice check, routes and explain; a user's own .proto; configurations that are broken."""
+"""sluice check, routes, explain and hook; a user's own .proto; configurations that are broken."""
 
 import json
 import os
@@ -143,6 +143,46 @@ def test_explain_shows_the_error(t):
         done = t.run("explain", "-c", config, request)
         expect_equal(done.returncode, 1, f"exit status for {request}")
         expect(part in done.stdout + done.stderr, f"{part} in {done.stdout + done.stderr!r}")
+
+
+HOOK = """
+Class.new do
+  def on_request(req)
+    return req.reply(401, body: "who are you?") unless req.headers["x-key"] == "7"
+    req.message["depth"] = 3
+  end
+
+  def on_response(req, res)
+    res.message["id"] += "!"
+  end
+end.new
+"""
+
+
+def test_hook_shows_what_a_hook_does(t):
+    shop(t)
+    config = shop_config(t)
+    hook, answer = t.write("hook.rb", HOOK), t.write("answer.json", '{"id": "8"}')
+    done = t.run("hook", "-c", config, hook, "GET /v1/any/x", "--header", "X-Key: 7", "--answer", answer)
+    expect_equal((done.returncode, done.stderr), (0, ""))
+    shown = json.loads(done.stdout)
+    expect_equal((shown["hook"], shown["route"]), (hook, "GET /v1/any/{name=**}"))
+    expect_equal(shown["on_request"], {"outcome": "goes on", "message": {"name": "x", "depth": 3}})
+    expect_equal(shown["on_response"], {"outcome": "goes on", "message": {"id": "8!"}})
+    done = t.run("hook", "-c", config, hook, "GET /v1/any/x")
+    expect_equal(done.returncode, 0, done.stderr)
+    expect_equal(json.loads(done.stdout)["on_request"]["reply"], {"status": 401, "body": "who are you?"})
+
+
+def test_hook_shows_what_is_wrong(t):
+    shop(t)
+    config = shop_config(t)
+    hook = t.write("hook.rb", "def on_request(req\n")
+    done = t.run("hook", "-c", config, hook, "GET /v1/any/x")
+    expect_equal((done.returncode, done.stdout), (1, ""))
+    expect(done.stderr.startswith(f"{hook}:2:1: syntax error"), done.stderr)
+    for arguments in [("hook",), ("hook", hook), ("check", "--header", "a: b"), ("explain", "GET /", "--answer", "x")]:
+        expect_equal(t.run(*arguments, "-c", config).returncode, 2, str(arguments))
 
 
 def broken(t, old, new, base=USER, env=None):

@@ -130,6 +130,31 @@ static void a_client_that_leaves_as_the_vm_is_dropped_is_not_called(void **state
     close_world(&w);
 }
 
+/* The Ruby is not at its limit: what it has made lies elsewhere. */
+static void what_hooks_make_for_a_request_is_bounded_too(void **state)
+{
+    static const char *const codes[] = {
+        "loop { res.body = 'x' * 100_000 }",
+        "n = 0\nloop { res.message['title'] = (n += 1).to_s * 10_000; res.body }",
+        "loop { req.headers['x'] = 'y' }",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
+        struct world w;
+        struct host h;
+        char file[512];
+        snprintf(file, sizeof(file),
+                 "Class.new do\n  def on_response(req, res)\n%s\n  end\nend.new\n", codes[i]);
+        open_world(&w, (const char *const[]){file, NULL}, 0, "hook_limits: {memory: 4MiB}\n");
+        open_host(&h, &w, 0);
+        struct gw_hook_response response = {.http_status = 200, .message = GW_SLICE("\n\002b1")};
+        assert_int_equal(gw_hook_call_on_response(h.call, &response), GW_HOOK_FAILED);
+        assert_string_equal(metric(&w, "hooks_vm_rebuilds_total"), "hooks_vm_rebuilds_total 0");
+        close_host(&h);
+        close_world(&w);
+    }
+}
+
 /* --- a hook that never ends --- */
 
 struct control {
@@ -296,6 +321,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_hook_that_cannot_be_ended_ends_the_process),
         cmocka_unit_test(a_memory_bomb_ends_with_500_and_the_next_request_is_served),
         cmocka_unit_test(garbage_is_no_reason_to_drop_the_vm),
+        cmocka_unit_test(what_hooks_make_for_a_request_is_bounded_too),
         cmocka_unit_test(other_waiting_calls_end_with_500),
         cmocka_unit_test(a_client_that_leaves_as_the_vm_is_dropped_is_not_called),
         cmocka_unit_test(a_hook_that_never_ends_is_ended),

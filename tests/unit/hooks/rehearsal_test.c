@@ -41,7 +41,8 @@ static void play(struct played *p, const char *file, const char *request, const 
 {
     struct world w;
     char path[128];
-    OPEN_WORLD(&w, file);
+    open_world(&w, (const char *const[]){NULL}, 0, "");
+    write_file(&w, "a.rb", file);
     snprintf(path, sizeof(path), "%s/a.rb", w.folder);
     const char *const headers[] = {"Accept: x", header};
     struct gw_buf out = GW_BUF_HEAP;
@@ -129,6 +130,10 @@ static void what_cannot_be_run_is_told(void **state)
 {
     static struct played p;
     (void)state;
+    play(&p, "(\n", "GET /v1/shelves/1", NULL, "", "");
+    assert_int_equal(p.result, -1);
+    assert_string_equal(p.text, "");
+    assert_string_equal(p.errors, "a.rb:2:1: syntax error, unexpected $end\n");
     play(&p, ALL, "GET /nowhere", NULL, "", "");
     assert_int_equal(p.result, -1);
     assert_string_equal(p.text, "");
