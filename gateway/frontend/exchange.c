@@ -112,6 +112,7 @@ static struct gw_exchange *begin(h2o_req_t *req)
     if (is_http1(x))
         gw_http1_request_begun(x->connection, x);
     x->route = NULL;
+    x->upstream = 0;
     x->cors = gw_snapshot_cors(x->worker->frontend->snapshot);
     x->began_ns = gw_clock_ns();
     x->body = NULL;
@@ -553,8 +554,8 @@ void gw_exchange_serve(struct gw_exchange *x, const struct gw_route_match *match
         struct gw_failure failure;
         gw_exchange_body_failure(x, &failure);
         gw_exchange_answer_failure(x, &failure);
-    } else if ((x->hook_phases & GW_HOOK_REQUEST) != 0) {
-        gw_hooked_request(x, match);
+    } else if (x->hooked != NULL) {
+        gw_hooked_request(x);
     } else {
         gw_exchange_serve_match(x, match);
     }
@@ -584,8 +585,8 @@ static bool find_route(struct gw_exchange *x, struct gw_route_match *match)
                           &failure) == 0)
         gw_exchange_take_route(x, match->value);
     if (x->headers.protocol != GW_PROTOCOL_REST)
-        return gw_grpc_begin(x);
-    gw_hooked_begin(x);
+        return gw_grpc_begin(x, match);
+    gw_hooked_begin(x, match);
     if (x->route == NULL)
         gw_exchange_answer_failure(x, &failure);
     return x->route != NULL;

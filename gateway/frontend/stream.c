@@ -270,10 +270,15 @@ static void end_idle(struct gw_stream *s)
 /* Looks again after a part of the limit: a reader that has stopped is found soon behind it. */
 #define LOOKS 4
 
+/* With hooks, an answer begins with what they are to see. */
+static bool may_beat(const struct gw_stream *s)
+{
+    return s->form->heartbeat != NULL && !is_head(s) && (s->started || s->exchange->hooked == NULL);
+}
+
 static struct gw_slice heartbeat_of(const struct gw_stream *s)
 {
-    return s->form->heartbeat != NULL && !is_head(s) ? s->form->heartbeat(s->exchange)
-                                                     : (struct gw_slice){0};
+    return may_beat(s) ? s->form->heartbeat(s->exchange) : (struct gw_slice){0};
 }
 
 static void on_timer(struct gw_timer *timer)
