@@ -18,8 +18,6 @@ import h2
 WATCH = "/v1/feeds/a"
 # What a client grants before it reads: the connection's and the stream's window of most clients.
 H2_WINDOW_BYTES = 65535
-
-
 GRPC_PATH = "/feed.v1.Feed/Watch"
 
 
@@ -56,6 +54,14 @@ class Http1:
     def reply(self, count, is_first):
         del count, is_first
         return b""
+
+
+class WebSocket1(Http1):
+    """A WebSocket, whose pings are not answered: for less time than their timeout."""
+
+    def request(self, fields):
+        return (f"GET {target(fields)} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").encode()
 
 
 class GrpcWeb1(Http1):
@@ -173,5 +179,7 @@ PROTOCOLS = [
     Protocol("gRPC, wide window", Grpc2("application/grpc", is_wide=True)),
     Protocol("gRPC-Web, HTTP/1.1", GrpcWeb1("application/grpc-web+proto")),
     Protocol("gRPC-Web text, HTTP/1.1", GrpcWeb1("application/grpc-web-text")),
+    Protocol("WebSocket", WebSocket1("")),
+    Protocol("WebSocket, TLS", WebSocket1(""), "http/1.1"),
     Protocol("gRPC-Web, HTTP/2", Grpc2("application/grpc-web+proto")),
 ]
