@@ -871,6 +871,67 @@ def test_a_client_that_leaves_a_stream_that_its_hook_holds(t):
     expect(ended.wait(2), "the call is cancelled soon after its client has left")
 
 
+HELD = """
+class Hook
+  def on_response(req, res)
+    res.headers["x-held"] = "1"
+    Sluice.sleep(0.4)
+    req.reply(418, body: "a pot") if req.headers["x-want"] == "reply"
+    raise "no" if req.headers["x-want"] == "raise"
+  end
+  def on_error(req, error)
+    Sluice.sleep(0.1)
+    error.message = error.message + " (hooked)"
+  end
+end
+Hook.new
+"""
+
+
+def failing_soon(t):
+    """A feed that begins, and fails without a message while a hook holds its answer."""
+
+    def watch(_, context):
+        context.send_initial_metadata((("x-begun", "1"),))
+        time.sleep(0.15)
+        context.abort(grpc.StatusCode.DATA_LOSS, "lost")
+
+    return feed.backend(t, Watch=watch)
+
+
+def test_a_stream_fails_while_its_hook_holds_it(t):
+    config = FEED.replace("routes:", "routes:\n  - {service: feed.v1.Feed, upstream: feed}")
+    config = config.replace("@HOOK@", t.write("hook.rb", HELD))
+    gateway = feed.gateway(t, failing_soon(t), config=config, streaming="heartbeat: 30ms")
+
+    def watch(want):
+        call = t.channel(gateway.port).unary_stream(
+            "/feed.v1.Feed/Watch",
+            feed.protos(t).type("feed.v1.WatchRequest").SerializeToString,
+            feed.protos(t).type("feed.v1.Item").FromString,
+        )(feed.protos(t).new("feed.v1.WatchRequest", feed="news"), timeout=5, metadata=(("x-want", want),))
+        try:
+            return list(call)
+        except grpc.RpcError as error:
+            return error.code(), error.details(), dict(call.initial_metadata()).get("x-held")
+
+    expect_equal(watch("none"), (grpc.StatusCode.DATA_LOSS, "lost", "1"))
+    expect_equal(watch("raise"), (grpc.StatusCode.INTERNAL, "hook failed (hooked)", "1"))
+    expect_equal(watch("reply")[:2], (grpc.StatusCode.UNKNOWN, "a pot"))
+
+    def events(want):
+        stream = gateway.stream("GET", "/v1/feeds/news", headers={"Accept": "text/event-stream", "X-Want": want})
+        return stream.status, stream.header("x-held"), stream.read().decode()
+
+    status, held, body = events("none")
+    expect_equal((status, held), (200, "1"))
+    expect_equal(body.count('"code":15'), 1, "errors")
+    expect_within(body.count(":"), 1, 12, f"colons in {body!r}")
+    expect_equal(events("raise")[0], 500)
+    expect_equal(events("reply"), (418, "1", "a pot"))
+    expect_equal(gateway.metrics().sum("http_requests_total"), 6, "requests")
+
+
 def test_websockets_go_through_hooks(t):
     seen = []
 
