@@ -12,8 +12,8 @@ struct gw_budget {
     uint64_t filled_ms;
 };
 
-static inline void gw_budget_init(struct gw_budget *b, uint32_t capacity,
-                                        uint32_t per_second, uint64_t now_ms)
+static inline void gw_budget_init(struct gw_budget *b, uint32_t capacity, uint32_t per_second,
+                                  uint64_t now_ms)
 {
     *b = (struct gw_budget){capacity, per_second > 0 ? per_second : 1, capacity, now_ms};
 }

@@ -86,11 +86,11 @@ static struct gw_slice unknown_method(struct gw_exchange *x)
     return gw_pool_printf(&x->req->pool, "no gRPC method at %.*s", GW_SLICE_ARG(path));
 }
 
-bool gw_grpc_begin(struct gw_exchange *x)
+bool gw_grpc_begin(struct gw_exchange *x, const struct gw_route_match *match)
 {
     if (x->route != NULL && !x->route->serves_grpc)
         x->route = NULL;
-    gw_hooked_begin(x);
+    gw_hooked_begin(x, match);
     if (x->route == NULL)
         return refuse(x, GW_UNIMPLEMENTED, unknown_method(x));
     if (x->route->method->client_streaming && gw_protocol_is_web(x->headers.protocol))

@@ -9,9 +9,9 @@
 
 /* Sets x->grpc by the request's headers. */
 void gw_grpc_init(struct gw_exchange *x);
-/* x->route is what matched, or NULL. False: answered, because no such method can be called. Else
- * the body may be waited for, and has a limit of its own. */
-bool gw_grpc_begin(struct gw_exchange *x);
+/* x->route is what matched (`match`), or NULL. False: answered, because no such method can be
+ * called. Else the body may be waited for, and has a limit of its own. */
+bool gw_grpc_begin(struct gw_exchange *x, const struct gw_route_match *match);
 /* Starts the call. */
 void gw_grpc_serve(struct gw_exchange *x);
 /* Answers instead of the call. */

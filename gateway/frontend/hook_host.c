@@ -375,11 +375,11 @@ void gw_exchange_host_init(struct gw_exchange_host *host, struct gw_exchange *x,
     take_ends(host);
 }
 
-void gw_exchange_host_take_request(struct gw_exchange_host *host)
+/* One of many messages goes as it is read. */
+void gw_exchange_host_take_body(struct gw_exchange_host *host)
 {
     const struct gw_exchange *x = host->exchange;
-    host->super.captures = x->match->captures;
-    if (x->body->is_complete)
+    if (x->route->method == NULL || !x->route->method->client_streaming)
         host->super.body = x->body->bytes;
 }
 

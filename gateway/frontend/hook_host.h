@@ -25,8 +25,8 @@ struct gw_exchange_host {
 
 void gw_exchange_host_init(struct gw_exchange_host *host, struct gw_exchange *x,
                            gw_exchange_host_fn resumed);
-/* on_request is about to run: x->match is known, and the body, as far as it is awaited. */
-void gw_exchange_host_take_request(struct gw_exchange_host *host);
+/* The body is there, as far as it is awaited. */
+void gw_exchange_host_take_body(struct gw_exchange_host *host);
 /* Copies them, to be seen by hooks, in place of those that were there. */
 void gw_exchange_host_take_trailers(struct gw_exchange_host *host,
                                     const struct gw_metadata *trailers);

@@ -10,8 +10,9 @@ struct gw_hooked {
     struct gw_exchange_host host;
     struct gw_hook_call *call; /* NULL: no hook runs any more */
     enum gw_hook_phase phase;  /* that runs, or ran last */
-    h2o_linklist_t link;       /* of worker->hooked, while a hook waits */
-    struct gw_slice message;   /* the answer's */
+    bool is_waiting;
+    h2o_linklist_t link;     /* of worker->hooked, while there is a call */
+    struct gw_slice message; /* the answer's */
     struct gw_hook_response response;
     struct gw_hook_error error;
     struct gw_buf ctx;
@@ -240,7 +241,7 @@ static void over(struct gw_hooked *h, enum gw_hook_outcome outcome)
         gw_exchange_answer_failure(x, gw_hook_call_failure(h->call));
         break;
     case GW_HOOK_WAITING:
-        h2o_linklist_insert(&x->worker->hooked, &h->link);
+        h->is_waiting = true;
         gw_exchange_watch_client(x);
         break;
     }
@@ -249,35 +250,47 @@ static void over(struct gw_hooked *h, enum gw_hook_outcome outcome)
 static void on_resumed(struct gw_exchange_host *host, enum gw_hook_outcome outcome)
 {
     struct gw_hooked *h = H2O_STRUCT_FROM_MEMBER(struct gw_hooked, host, host);
-    h2o_linklist_unlink(&h->link);
+    h->is_waiting = false;
     over(h, outcome);
 }
 
-void gw_hooked_find(struct gw_exchange *x)
+static void take_match(struct gw_exchange *x, const struct gw_route_match *match)
+{
+    x->match = h2o_mem_alloc_pool(&x->req->pool, sizeof(*match));
+    *x->match = *match;
+    x->hooked->host.super.captures = x->match->captures;
+}
+
+void gw_hooked_find(struct gw_exchange *x, const struct gw_route_match *match)
 {
     x->hook_phases = gw_hook_set_phases(x->worker->frontend->hooks, x->route);
     if (x->hook_phases == 0)
         return;
     struct gw_hooked *h = h2o_mem_alloc_pool(&x->req->pool, sizeof(*h));
     gw_exchange_host_init(&h->host, x, on_resumed);
+    h->is_waiting = false;
     h->link = (h2o_linklist_t){0};
+    h2o_linklist_insert(&x->worker->hooked, &h->link);
     h->message = (struct gw_slice){0};
     h->ctx = gw_buf_in_pool(&x->req->pool);
     h->call = gw_hook_call_create(x->worker->hook_vm, &h->host.super);
     x->hooked = h;
+    if (x->route != NULL)
+        take_match(x, match);
     if (x->headers.protocol != GW_PROTOCOL_REST && x->route != NULL &&
         (x->hook_phases & GW_HOOK_RESPONSE) != 0 && !x->route->method->server_streaming)
         gw_exchange_host_forbid_compression(&h->host);
 }
 
-void gw_hooked_request(struct gw_exchange *x, const struct gw_route_match *match)
+void gw_hooked_request(struct gw_exchange *x)
 {
     struct gw_hooked *h = x->hooked;
-    if (x->match == NULL) {
-        x->match = h2o_mem_alloc_pool(&x->req->pool, sizeof(*match));
-        *x->match = *match;
+    gw_exchange_host_take_body(&h->host);
+    if ((x->hook_phases & GW_HOOK_REQUEST) == 0) {
+        gw_exchange_host_apply(&h->host);
+        gw_exchange_serve_match(x, x->match);
+        return;
     }
-    gw_exchange_host_take_request(&h->host);
     begin_phase(h, GW_HOOK_REQUEST);
     over(h, gw_hook_call_on_request(h->call));
 }
@@ -363,7 +376,7 @@ void gw_hooked_grpc(struct gw_exchange *x, const struct gw_call_result *result)
 
 bool gw_hooked_is_waiting(const struct gw_exchange *x)
 {
-    return x->hooked != NULL && h2o_linklist_is_linked(&x->hooked->link);
+    return x->hooked != NULL && x->hooked->is_waiting;
 }
 
 void gw_hooked_drop(struct gw_exchange *x)
@@ -371,8 +384,8 @@ void gw_hooked_drop(struct gw_exchange *x)
     struct gw_hooked *h = x->hooked;
     if (h == NULL || h->call == NULL)
         return;
-    if (h2o_linklist_is_linked(&h->link))
-        h2o_linklist_unlink(&h->link);
+    h2o_linklist_unlink(&h->link);
+    h->is_waiting = false;
     gw_hook_call_append_ctx(h->call, &h->ctx);
     gw_hook_call_destroy(h->call);
     h->call = NULL;
@@ -389,7 +402,10 @@ void gw_hooked_end_all(struct gw_worker *worker)
     while (!h2o_linklist_is_empty(&worker->hooked)) {
         struct gw_hooked *h = H2O_STRUCT_FROM_MEMBER(struct gw_hooked, link, worker->hooked.next);
         struct gw_exchange *x = h->host.exchange;
+        bool was_waiting = h->is_waiting;
         gw_hooked_drop(x);
+        if (!was_waiting)
+            continue;
         withdraw_stream(x);
         gw_exchange_answer_error(x, 503, GW_UNAVAILABLE, GW_SLICE("the gateway is shutting down"),
                                  (struct gw_slice){0});

@@ -12,15 +12,16 @@
 #include "hooks/hooks.h"
 
 /* Finds what is to run. */
-void gw_hooked_find(struct gw_exchange *x);
-/* x->route is known, or to be none. */
-static inline void gw_hooked_begin(struct gw_exchange *x)
+void gw_hooked_find(struct gw_exchange *x, const struct gw_route_match *match);
+/* x->route is known by this match, or to be none. */
+static inline void gw_hooked_begin(struct gw_exchange *x, const struct gw_route_match *match)
 {
     if (x->worker->hook_vm != NULL)
-        gw_hooked_find(x);
+        gw_hooked_find(x, match);
 }
-/* GW_HOOK_REQUEST: goes on by gw_exchange_serve_match. */
-void gw_hooked_request(struct gw_exchange *x, const struct gw_route_match *match);
+/* The body is there, as far as it is awaited. GW_HOOK_REQUEST, if it is due; goes on by
+ * gw_exchange_serve_match. */
+void gw_hooked_request(struct gw_exchange *x);
 /* GW_HOOK_RESPONSE: the one message of an answer is copied ... */
 void gw_hooked_take_message(struct gw_exchange *x, struct gw_slice message);
 /* ... and a REST client's answer made of it. */
@@ -42,7 +43,7 @@ bool gw_hooked_is_waiting(const struct gw_exchange *x);
 void gw_hooked_drop(struct gw_exchange *x);
 /* What hooks have for the access log: a JSON object, or empty. After gw_hooked_drop. */
 struct gw_slice gw_hooked_ctx(const struct gw_exchange *x);
-/* Answers with 503 what waits for hooks of this worker. */
+/* The worker ends: no hook of it runs any more. What waits for one is answered with 503. */
 void gw_hooked_end_all(struct gw_worker *worker);
 
 #endif

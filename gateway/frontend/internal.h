@@ -65,7 +65,7 @@ struct gw_worker {
     h2o_linklist_t connections;
     h2o_linklist_t websockets;
     struct gw_hook_vm *hook_vm; /* NULL: no hooks are configured */
-    h2o_linklist_t hooked;      /* requests that wait for a hook */
+    h2o_linklist_t hooked;      /* requests that have hooks */
     struct gw_http2 *http2;
     struct gw_timer sweep;
     struct gw_request_memory request_memory;

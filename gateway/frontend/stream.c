@@ -30,6 +30,7 @@ struct gw_stream {
     bool ended;            /* nothing follows what is in the buffers */
     bool breaks;           /* ... and then the connection is broken off */
     bool finished;         /* libh2o was told so: nothing may be sent */
+    bool abandoned;        /* libh2o is to be told so when it has written its piece */
     bool withdrawn;        /* something else is the answer */
     struct gw_buf waiting; /* what came while libh2o had the other */
     struct gw_buf writing_from;
@@ -142,10 +143,13 @@ static void ask(struct gw_stream *s)
 static void on_proceed(h2o_generator_t *super, h2o_req_t *req)
 {
     struct gw_stream *s = H2O_STRUCT_FROM_MEMBER(struct gw_stream, super, super);
-    (void)req;
     if (!s->beating)
         s->moved_ms = now_ms(s);
     s->writing = s->beating = false;
+    if (s->abandoned) {
+        h2o_send(req, NULL, 0, H2O_SEND_STATE_ERROR);
+        return;
+    }
     s->unwritten = gw_slice_from(s->unwritten, s->piece);
     if (s->unwritten.len == 0) {
         shrink(&s->writing_from);
@@ -268,10 +272,15 @@ static void end_idle(struct gw_stream *s)
 /* Looks again after a part of the limit: a reader that has stopped is found soon behind it. */
 #define LOOKS 4
 
+/* With hooks, an answer begins with what they are to see. */
+static bool may_beat(const struct gw_stream *s)
+{
+    return s->form->heartbeat != NULL && !is_head(s) && (s->started || s->exchange->hooked == NULL);
+}
+
 static struct gw_slice heartbeat_of(const struct gw_stream *s)
 {
-    return s->form->heartbeat != NULL && !is_head(s) ? s->form->heartbeat(s->exchange)
-                                                     : (struct gw_slice){0};
+    return may_beat(s) ? s->form->heartbeat(s->exchange) : (struct gw_slice){0};
 }
 
 static void on_timer(struct gw_timer *timer)
@@ -345,8 +354,9 @@ bool gw_stream_abandon(struct gw_stream *s)
     s->finished = true;
     if (!s->started)
         return false;
+    s->abandoned = s->writing && !was_finished;
     if (s->writing)
-        shutdown(socket_of(s), SHUT_RDWR);
+        shutdown(socket_of(s), SHUT_RDWR); /* which fails the write, if it is not through already */
     else if (!was_finished)
         h2o_send(s->exchange->req, NULL, 0, H2O_SEND_STATE_ERROR);
     return true;

@@ -143,7 +143,7 @@ bool gw_websocket_serve(struct gw_exchange *x, const struct gw_translate_request
         !find_route(x->worker->frontend->snapshot, request->path, &match))
         return false;
     gw_exchange_take_route(x, match.value);
-    gw_hooked_begin(x);
+    gw_hooked_begin(x, &match);
     struct gw_request_fault fault = gw_websocket_fault(x->req, x->cors);
     if (fault.http_status != 0) {
         answer_fault(x, &fault);

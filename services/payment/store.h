@@ -17,8 +17,8 @@ int gw_payment_insert(struct gw_db *db, gw_pool *pool,
 int gw_payment_find(struct gw_db *db, gw_pool *pool, const char *id,
                     Payment__V1__Payment **ret_payment);
 
-/* Newest first; *ret_payments has room for `limit`. *ret_total counts all of the user's. Returns how
- * many are in *ret_payments. */
+/* Newest first; *ret_payments has room for `limit`. *ret_total counts all of the user's. Returns
+ * how many are in *ret_payments. */
 int gw_payment_list(struct gw_db *db, gw_pool *pool, const char *user_id, int64_t limit,
                     Payment__V1__Payment ***ret_payments, int64_t *ret_total);
 

@@ -23,15 +23,16 @@ class Authority:
         return os.path.join(self._folder, f"{name}.{kind}")
 
     @staticmethod
-    def _new_key(path):
-        return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", path]
+    def _new_key(path, rsa=False):
+        kind = ["rsa:2048"] if rsa else ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        return ["-newkey", *kind, "-nodes", "-keyout", path]
 
-    def issue(self, name, *alternative_names, subject=None, days=2):
+    def issue(self, name, *alternative_names, subject=None, days=2, rsa=False):
         """The paths of a certificate and its key, NAME.pem and NAME.key. Files that were there before are
         replaced as a whole."""
         certificate, key = self._path(name, "pem"), self._path(name, "key")
         new_certificate, new_key, request = certificate + ".new", key + ".new", self._path(name, "csr")
-        openssl("req", *self._new_key(new_key), "-subj", subject or f"/O=Example/CN={name}", "-out", request)
+        openssl("req", *self._new_key(new_key, rsa), "-subj", subject or f"/O=Example/CN={name}", "-out", request)
         extensions = self._path(name, "ext")
         with open(extensions, "w", encoding="utf-8") as file:
             file.write("subjectAltName=" + ",".join(alternative_names) if alternative_names else "")

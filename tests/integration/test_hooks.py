@@ -106,7 +106,8 @@ def test_a_message_is_refused_as_without_hooks(t):
     record, backend = recorder(t)
     gateway = start(t, backend, "class Hook\n  def on_request(req) = req.message['id']\nend\nHook.new")
     expect_error(gateway.get("/v1/users/7?x=1"), 400, 3, 'query parameter "x"')
-    expect_error(gateway.request("POST", "/v1/users", '{"age": "ten"}'), 400, 3, 'age: expected an integer, found "ten"')
+    answer = gateway.request("POST", "/v1/users", '{"age": "ten"}')
+    expect_error(answer, 400, 3, 'age: expected an integer, found "ten"')
     expect_equal(gateway.get("/v1/users/7").json(), {"user": {"id": "7"}})
     expect_equal(len(record.requests), 1, "calls")
 
@@ -213,6 +214,25 @@ def test_the_body_is_changed(t):
     answer = gateway.get("/v1/users/7")
     expect_equal((answer.status, answer.json()), (200, {"person": {"id": "7"}}))
     expect_equal(answer.header("content-type"), "application/x-person")
+
+
+def test_later_phases_see_the_request_without_the_first(t):
+    _, backend = recorder(t)
+    code = """
+    class Hook
+      def on_response(req, res)
+        res.headers["x-seen"] = [req.params["id"], req.body, req.message, req.upstream].inspect
+      end
+      def on_error(req, error)
+        error.message = [req.params["id"], req.body].inspect
+      end
+    end
+    Hook.new
+    """
+    gateway = start(t, backend, code)
+    answer = gateway.get("/v1/users/a%20b")
+    expect_equal(answer.header("x-seen"), '["a b", "", {"id"=>"a b"}, "user-service"]')
+    expect_error(gateway.request("PUT", "/v1/users/7", '{"age": "ten"}'), 400, 3, '["7", "{\\"age\\": \\"ten\\"}"]')
 
 
 def test_order(t):
@@ -336,7 +356,14 @@ def test_errors_go_through_on_error(t):
 
 def test_global_hooks_see_errors_without_a_route(t):
     _, backend = recorder(t)
-    hook = "class Hook\n  def on_error(req, error)\n    error.message = \"#{req.route.inspect}: sorry\"\n  end\nend\nHook.new"
+    hook = """
+    class Hook
+      def on_error(req, error)
+        error.message = "#{req.route.inspect}: sorry"
+      end
+    end
+    Hook.new
+    """
     gateway = start(t, backend, global_hooks=[hook])
     expect_error(gateway.get("/nowhere"), 404, 5, "nil: sorry")
     expect_error(gateway.request("PATCH", "/plain/7"), 405, 12, "nil: sorry")
@@ -447,7 +474,17 @@ def test_time_is_limited(t):
 
 def test_an_exception_is_logged_with_its_place(t):
     _, backend = recorder(t)
-    code = "class Hook\n  def on_request(req)\n    deeper(req)\n  end\n\n  def deeper(req)\n    req.nothing\n  end\nend\nHook.new"
+    code = """class Hook
+  def on_request(req)
+    deeper(req)
+  end
+
+  def deeper(req)
+    req.nothing
+  end
+end
+Hook.new
+"""
     gateway = start(t, backend, code)
     answer = gateway.get("/v1/users/7")
     expect_equal(answer.json(), {"code": 13, "message": "hook failed", "details": []})
@@ -843,15 +880,17 @@ def test_streams_go_through_hooks(t):
 
 def test_streams_of_requests_go_through_hooks(t):
     collector = Collector(t)
-    gateway = feed_gateway(t, feed.backend(t, Collect=collector), STREAMED.replace("unless res.message.nil?", "unless res.message['items'] == 2"))
+    code = STREAMED.replace("unless res.message.nil?", "unless res.message['items'] == 2")
+    gateway = feed_gateway(t, feed.backend(t, Collect=collector), code)
     body = b'{"number": "1"}\n{"number": "2"}\n'
     headers = {"Content-Type": "application/x-ndjson", "X-Key": "k"}
     answer = gateway.request("POST", "/v1/feeds/news/items", body, headers)
     expect_equal((answer.status, answer.json()["items"], answer.header("x-hook")), (200, "2", "1"))
     with h2.Client(gateway.port) as client:
-        stream = client.request("/v1/feeds/news/items", "POST", list({k.lower(): v for k, v in headers.items()}.items()), body)
+        ndjson, key = ("content-type", "application/x-ndjson"), ("x-key", "k")
+        stream = client.request("/v1/feeds/news/items", "POST", [ndjson, key], body)
         expect_equal(json.loads(client.answer(stream).body)["items"], "2")
-        stream = client.request("/v1/feeds/news/items", "POST", [("content-type", "application/x-ndjson")], body, end=False)
+        stream = client.request("/v1/feeds/news/items", "POST", [ndjson], body, end=False)
         expect_equal(client.answer(stream).status, 401)
 
 
@@ -863,7 +902,8 @@ def test_a_client_that_leaves_a_stream_that_its_hook_holds(t):
         yield feed.item(t, feed=request.feed, number=1)
         ended.wait(10)
 
-    gateway = feed_gateway(t, feed.backend(t, Watch=watch), "class Hook\n  def on_response(req, res) = Sluice.sleep(4)\nend\nHook.new")
+    code = "class Hook\n  def on_response(req, res) = Sluice.sleep(4)\nend\nHook.new"
+    gateway = feed_gateway(t, feed.backend(t, Watch=watch), code)
     client = gateway.client()
     client.send(b"GET /v1/feeds/news HTTP/1.1\r\nHost: a\r\n\r\n")
     time.sleep(0.3)

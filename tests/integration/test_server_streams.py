@@ -556,6 +556,20 @@ def test_a_thousand_slow_readers(t):
     print(f"     1000 slow readers: {growth / 1024:.0f} KiB each")
 
 
+def test_readers_that_break_off_leave_nothing_behind(t):
+    """Some while libh2o has written all that it has, but has not yet said so."""
+    server = feed.FeedServer(t)
+    gateway = feed.gateway(t, server)
+    for pause in [0, 0.03] * 60:
+        with harness.RawClient(gateway.port, buffer=4096) as reader:
+            reader.send(b"GET /v1/feeds/a?size=1000 HTTP/1.1\r\nHost: x\r\n\r\n")
+            reader.socket.recv(1)
+            time.sleep(pause)
+            reader.reset()
+    harness.wait_for("the cancels", lambda: server.counters().open == 0)
+    harness.wait_for("the connections' end", lambda: gateway.metrics().value("http_connections") == 0)
+
+
 def test_a_reader_that_stops_is_ended_and_one_that_goes_on_is_not(t):
     server = feed.FeedServer(t)
     gateway = feed.gateway(t, server, limits="stream_idle_timeout: 1s")

@@ -6,8 +6,8 @@ back on `count` bytes; and an entry in PROTOCOLS.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
-
 import socket
 import ssl
 import struct
@@ -18,10 +18,28 @@ import h2
 WATCH = "/v1/feeds/a"
 # What a client grants before it reads: the connection's and the stream's window of most clients.
 H2_WINDOW_BYTES = 65535
+GRPC_PATH = "/feed.v1.Feed/Watch"
 
 
 def target(fields):
     return WATCH + "?" + urllib.parse.urlencode(fields)
+
+
+def grpc_message(fields):
+    """A WatchRequest behind gRPC's five bytes."""
+    message = b"\x0a\x01a"
+    for number, name in (2, "count"), (3, "size"), (4, "stay"):
+        if name in fields:
+            value = 1 if fields[name] == "true" else fields[name]
+            message += bytes([number << 3]) + varint(value)
+    return b"\0" + len(message).to_bytes(4, "big") + message
+
+
+def varint(value):
+    out = b""
+    while value >= 128:
+        out, value = out + bytes([value & 127 | 128]), value >> 7
+    return out + bytes([value])
 
 
 class Http1:
@@ -36,6 +54,26 @@ class Http1:
     def reply(self, count, is_first):
         del count, is_first
         return b""
+
+
+class WebSocket1(Http1):
+    """A WebSocket, whose pings are not answered: for less time than their timeout."""
+
+    def request(self, fields):
+        return (f"GET {target(fields)} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").encode()
+
+
+class GrpcWeb1(Http1):
+    """gRPC-Web over HTTP/1.1; `accept` is its content type."""
+
+    def request(self, fields):
+        body = grpc_message(fields)
+        if "text" in self._accept:
+            body = base64.b64encode(body)
+        head = (f"POST {GRPC_PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: {self._accept}\r\n"
+                f"Accept: {self._accept}\r\nContent-Length: {len(body)}\r\n\r\n")
+        return head.encode() + body
 
 
 class Http2:
@@ -98,6 +136,17 @@ class Reader:
         self.socket.close()
 
 
+class Grpc2(Http2):
+    """gRPC or gRPC-Web over HTTP/2; `accept` is its content type."""
+
+    def headers(self, fields):
+        return [(":method", "POST"), (":scheme", "http"), (":path", GRPC_PATH), (":authority", "x"), ("te", "trailers"),
+                ("content-type", self._accept)]
+
+    def body(self, fields):
+        return grpc_message(fields)
+
+
 @dataclasses.dataclass
 class Protocol:
     name: str
@@ -126,4 +175,11 @@ PROTOCOLS = [
     Protocol("NDJSON, HTTP/2, wide window", Http2("application/x-ndjson", is_wide=True)),
     Protocol("NDJSON, HTTP/2, TLS", Http2("application/x-ndjson"), "h2"),
     Protocol("SSE, HTTP/2", Http2("text/event-stream")),
+    Protocol("gRPC", Grpc2("application/grpc")),
+    Protocol("gRPC, wide window", Grpc2("application/grpc", is_wide=True)),
+    Protocol("gRPC-Web, HTTP/1.1", GrpcWeb1("application/grpc-web+proto")),
+    Protocol("gRPC-Web text, HTTP/1.1", GrpcWeb1("application/grpc-web-text")),
+    Protocol("WebSocket", WebSocket1("")),
+    Protocol("WebSocket, TLS", WebSocket1(""), "http/1.1"),
+    Protocol("gRPC-Web, HTTP/2", Grpc2("application/grpc-web+proto")),
 ]

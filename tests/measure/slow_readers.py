@@ -14,7 +14,7 @@ FIELDS = {"size": 1000}
 CONFIG = feed.CONFIG.replace(
     'listen: [{address: "127.0.0.1:@PORT@"}]',
     'listen: [{address: "127.0.0.1:@PORT@"}, {address: "127.0.0.1:@TLS_PORT@", tls: {certificate: @CERTIFICATE@, key: @KEY@}}]',
-)
+).replace("routes:", "routes:\n  - service: feed.v1.Feed\n    upstream: feed")
 
 
 def start(t, server):
