@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import threading
 import time
 
@@ -1078,3 +1079,37 @@ def test_many_at_once_keep_apart(t):
     for thread in threads:
         thread.join()
     expect_equal(failures, [])
+
+
+def test_a_request_comes_in_after_the_end_of_draining(t):
+    """It waits in the socket while a hook holds up its worker beyond drain.timeout."""
+    _, backend = recorder(t)
+    code = """
+    class Hook
+      def on_request(req)
+        return if req.params["id"] == "7"
+        n = 0
+        n += 1 while n < 30_000_000
+      end
+      def on_error(req, error)
+        Sluice.sleep(0.001)
+        Sluice.call("user.v1.UserService/GetUser", {"id" => "8"})
+      end
+    end
+    Hook.new
+    """
+    config = CONFIG.replace("tracing: {}", "drain: {timeout: 250ms}\ntracing: {}")
+    gateway = start(t, backend, code, limits="{time: 10s, kill_after: 20s}", config=config)
+    request = b"GET /v1/users/%s HTTP/1.1\r\nHost: a\r\n\r\n"
+    with gateway.client() as busy, gateway.client() as late, gateway.client() as slow:
+        for client in (busy, late, slow):
+            client.send(request % b"7")
+            expect_equal(client.response().status, 200)
+        gateway.signal(signal.SIGTERM)
+        time.sleep(0.1)
+        busy.send(request % b"busy")
+        time.sleep(0.3)
+        expect(gateway.is_running(), "it is busy")
+        late.send(request % b"7")
+        slow.send(request % b"bad?x=1")
+        expect_equal(gateway.wait(), 0, "exit status")
