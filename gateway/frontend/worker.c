@@ -128,8 +128,10 @@ static void *run(void *arg)
 
     gw_timer_stop(worker->loop, &worker->sweep);
     gw_hooked_end_all(worker);
-    gw_upstreams_destroy(worker->upstreams); /* answers what waits with 503 */
-    close_all(worker);
+    gw_upstreams_close(worker->upstreams); /* answers what waits with 503 */
+    gw_hooked_end_all(worker);             /* of those answers */
+    close_all(worker);                     /* a request may yet come in */
+    gw_upstreams_destroy(worker->upstreams);
     gw_http2_destroy(worker->http2);
     gw_hook_vm_destroy(worker->hook_vm);
     gw_line_log_writer_destroy(worker->hook_log);
