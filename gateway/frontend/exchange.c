@@ -1,8 +1,5 @@
 #include "frontend/exchange.h"
 
-#include <poll.h>
-#include <sys/socket.h>
-
 #include "base/clock.h"
 #include "frontend/cors.h"
 #include "frontend/error_stream.h"
@@ -11,18 +8,11 @@
 #include "frontend/grpc.h"
 #include "frontend/hooked.h"
 #include "frontend/http1.h"
-#include "frontend/http_reason.h"
 #include "frontend/request_stream.h"
 #include "frontend/stream.h"
 #include "frontend/streaming.h"
 #include "frontend/websocket.h"
 #include "transcode/transcode.h"
-
-/* HTTP/2 disposes of a request whose client has left, and watches over its answer. */
-static bool is_http1(const struct gw_exchange *x)
-{
-    return x->req->version < 0x200;
-}
 
 /* --- the end --- */
 
@@ -62,22 +52,6 @@ static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
                         });
 }
 
-void gw_exchange_count_call(struct gw_exchange *x, int grpc_status, uint64_t now_ns)
-{
-    x->grpc_status = grpc_status;
-    gw_http_metrics_count_call(x->worker->frontend->http_metrics, x->worker->shard, x->route,
-                               grpc_status, now_ns - x->began_ns);
-}
-
-void gw_exchange_cancel_call(struct gw_exchange *x)
-{
-    if (x->call == NULL)
-        return;
-    gw_call_cancel(x->call);
-    x->call = NULL;
-    gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
-}
-
 static void on_dispose(void *arg)
 {
     struct gw_exchange *x = arg;
@@ -90,7 +64,7 @@ static void on_dispose(void *arg)
         h2o_socket_dont_read(x->req->conn->callbacks->get_socket(x->req->conn), 0);
     if (x->req->res.status == 0)
         x->req->res.status = 499; /* the connection went before there was an answer */
-    if (is_http1(x))
+    if (gw_exchange_is_http1(x))
         gw_http1_request_done(x->connection, x->req);
     if (x->is_handed_over)
         return;
@@ -101,15 +75,13 @@ static void on_dispose(void *arg)
         log_access(x, duration_ns);
 }
 
-static void on_leave(struct gw_task *task);
-
 static struct gw_exchange *begin(h2o_req_t *req)
 {
     struct gw_exchange *x = h2o_mem_alloc_shared(&req->pool, sizeof(*x), on_dispose);
     x->req = req;
     x->worker = gw_worker_of(req->conn->ctx);
     x->connection = gw_connection_of(req->conn);
-    if (is_http1(x))
+    if (gw_exchange_is_http1(x))
         gw_http1_request_begun(x->connection, x);
     x->route = NULL;
     x->upstream = 0;
@@ -131,7 +103,7 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->request_stream = NULL;
     x->grpc.deadline_ms = 0;
     x->stream_format = NULL;
-    x->leave = (struct gw_task){.fn = on_leave};
+    x->leave = (struct gw_task){.fn = gw_exchange_on_leave};
     x->watching = false;
     x->is_handed_over = false;
     gw_request_headers_read(req, &x->worker->frontend->header_kinds, x->worker->frontend->config,
@@ -139,286 +111,6 @@ static struct gw_exchange *begin(h2o_req_t *req)
     if (x->headers.protocol != GW_PROTOCOL_REST)
         gw_grpc_init(x);
     return x;
-}
-
-/* --- answering --- */
-
-/* What a hook has said the gateway does not say itself. */
-static bool is_set_by_hook(const struct gw_exchange *x, h2o_iovec_t name)
-{
-    return x->hooked != NULL &&
-           h2o_find_header_by_str(&x->req->res.headers, name.base, name.len, -1) >= 0;
-}
-
-void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type)
-{
-    h2o_req_t *req = x->req;
-    static h2o_iovec_t request_id = {(char *)"x-request-id", 12},
-                       trace_id = {(char *)"x-trace-id", 10}, span_id = {(char *)"x-span-id", 9};
-    const struct {
-        h2o_iovec_t *name;
-        const char *shown_name; /* NULL: as it is */
-        struct gw_slice value;
-    } own[] = {
-        {&H2O_TOKEN_SERVER->buf, "Server", GW_SLICE("sluice")},
-        {&H2O_TOKEN_CONTENT_TYPE->buf, NULL, content_type},
-        {&request_id, NULL, x->headers.request_id},
-        {&trace_id, NULL, x->headers.trace.x_trace_id},
-        {&span_id, NULL, gw_slice_str(x->headers.trace.span_id)},
-    };
-    const size_t count = sizeof(own) / sizeof(*own);
-    h2o_vector_reserve(&req->pool, &req->res.headers, req->res.headers.size + count);
-    for (size_t i = 0; i < count; i++) {
-        if (own[i].value.len > 0 && !is_set_by_hook(x, *own[i].name))
-            req->res.headers.entries[req->res.headers.size++] =
-                (h2o_header_t){own[i].name, own[i].shown_name,
-                               h2o_iovec_init(own[i].value.base, own[i].value.len)};
-    }
-    gw_cors_add_headers(x);
-}
-
-bool gw_exchange_is_head(const struct gw_exchange *x)
-{
-    return h2o_memis(x->req->input.method.base, x->req->input.method.len, H2O_STRLIT("HEAD"));
-}
-
-void gw_exchange_await_taking(struct gw_exchange *x)
-{
-    if (is_http1(x))
-        gw_connection_await(x->connection, GW_WAIT_TAKING);
-}
-
-void gw_exchange_answer(struct gw_exchange *x, int http_status, struct gw_slice content_type,
-                        size_t content_length)
-{
-    static h2o_generator_t generator;
-    h2o_req_t *req = x->req;
-    gw_exchange_await_taking(x);
-    req->res.status = http_status;
-    req->res.reason = gw_http_reason(http_status);
-    req->res.content_length = content_length;
-    gw_exchange_add_headers(x, content_type);
-    h2o_start_response(req, &generator);
-    h2o_iovec_t body = h2o_iovec_init(x->json.base, x->json.len);
-    h2o_send(req, &body, gw_exchange_is_head(x) ? 0 : 1, H2O_SEND_STATE_FINAL);
-}
-
-static void answer_json(struct gw_exchange *x, int http_status)
-{
-    gw_exchange_answer(x, http_status, GW_SLICE("application/json"), x->json.len);
-}
-
-void gw_exchange_tell_error(struct gw_exchange *x, int http_status, int code,
-                            struct gw_slice message, struct gw_slice details)
-{
-    const struct gw_snapshot *snapshot = x->worker->frontend->snapshot;
-    static const struct gw_json_options plain;
-    x->json.len = 0;
-    gw_status_to_json(gw_snapshot_schema(snapshot), code, message, details,
-                      x->route != NULL && x->route->binding != NULL ? &x->route->binding->json
-                                                                    : &plain,
-                      &x->req->pool, &x->json);
-    answer_json(x, http_status);
-}
-
-void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
-                              struct gw_slice message, struct gw_slice details)
-{
-    static const struct gw_metadata no_trailers;
-    if (x->headers.protocol != GW_PROTOCOL_REST)
-        gw_grpc_answer_error(x, code, message, details);
-    else if ((x->hook_phases & GW_HOOK_ERROR) != 0)
-        gw_hooked_error(x, http_status, code, message, details, &no_trailers);
-    else
-        gw_exchange_tell_error(x, http_status, code, message, details);
-}
-
-static int http_status_of(const struct gw_call_result *result)
-{
-    return result->http_status ? result->http_status : gw_status_to_http(result->status);
-}
-
-int gw_exchange_code_of(const struct gw_call_result *result)
-{
-    return http_status_of(result) == 502 ? GW_INTERNAL : result->status;
-}
-
-void gw_exchange_answer_result(struct gw_exchange *x, const struct gw_call_result *result)
-{
-    if ((x->hook_phases & GW_HOOK_ERROR) != 0) {
-        gw_hooked_error(x, http_status_of(result), gw_exchange_code_of(result), result->message,
-                        result->details, &result->trailers);
-        return;
-    }
-    gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
-    gw_exchange_answer_error(x, http_status_of(result), gw_exchange_code_of(result),
-                             result->message, result->details);
-}
-
-/* --- the call --- */
-
-static void on_headers(void *arg, const struct gw_metadata *headers)
-{
-    struct gw_exchange *x = arg;
-    gw_response_headers_add(x->req, GW_SLICE("grpc-metadata-"), headers);
-}
-
-static void on_message(void *arg, struct gw_slice message)
-{
-    struct gw_exchange *x = arg;
-    if (x->message_count++ > 0)
-        return; /* told at the end */
-    if ((x->hook_phases & GW_HOOK_RESPONSE) != 0)
-        gw_hooked_take_message(x, message);
-    else if (gw_transcode_response(x->route->binding, message, &x->req->pool, &x->json,
-                                   &x->message_error) == 0)
-        x->message_error.status = GW_OK;
-    else if (x->message_error.status == GW_OK)
-        x->message_error.status = GW_INTERNAL;
-}
-
-static void on_end(void *arg, const struct gw_call_result *result)
-{
-    struct gw_exchange *x = arg;
-    x->call = NULL;
-    gw_exchange_count_call(x, result->status, gw_clock_ns());
-    if (result->status != GW_OK) {
-        gw_exchange_answer_result(x, result);
-        return;
-    }
-    if ((x->hook_phases & GW_HOOK_RESPONSE) != 0 && x->message_count == 1) {
-        gw_hooked_answer(x, &result->trailers);
-        return;
-    }
-    gw_response_headers_add(x->req, GW_SLICE("grpc-trailer-"), &result->trailers);
-    if (x->message_count != 1)
-        gw_exchange_answer_error(
-            x, 502, GW_INTERNAL,
-            x->message_count == 0
-                ? GW_SLICE("the backend answered OK without a message")
-                : GW_SLICE("the backend answered a unary call with several messages"),
-            (struct gw_slice){0});
-    else if (x->message_error.status != GW_OK)
-        gw_exchange_answer_error(x, 502, GW_INTERNAL, gw_slice_str(x->message_error.message),
-                                 (struct gw_slice){0});
-    else
-        answer_json(x, 200);
-}
-
-const struct gw_call_callbacks gw_exchange_unary_answer = {
-    .on_headers = on_headers,
-    .on_message = on_message,
-    .on_sent = gw_request_stream_on_sent,
-    .on_end = on_end,
-};
-
-/* A stream takes as long as it takes: only the route's own timeout limits it. */
-static uint64_t deadline_of(const struct gw_exchange *x, bool is_unary)
-{
-    const struct gw_worker *worker = x->worker;
-    uint64_t limit_ms =
-        is_unary ? worker->frontend->config->limits.request_timeout_ms : x->route->timeout_ms;
-    uint64_t ours = limit_ms != 0 ? gw_loop_now_ms(worker->loop) + limit_ms : 0;
-    uint64_t clients = x->grpc.deadline_ms;
-    return ours == 0 || (clients != 0 && clients < ours) ? clients : ours;
-}
-
-void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callbacks *callbacks)
-{
-    const struct gw_route *route = x->route;
-    bool is_unary = !route->method->client_streaming && !route->method->server_streaming;
-    struct gw_call_params params = {
-        .path = route->method->path,
-        .metadata = x->headers.metadata,
-        .deadline_ms = deadline_of(x, is_unary),
-        .callbacks = callbacks,
-        .arg = x,
-    };
-    if (x->headers.protocol != GW_PROTOCOL_REST) {
-        params.passes_through = true;
-        params.content_type = x->grpc.upstream_type;
-    }
-    x->call = gw_upstream_call(x->worker->upstreams, x->upstream, &params,
-                               is_unary ? route->timeout_ms : GW_UPSTREAM_NO_TIMEOUT, &x->report);
-}
-
-/* --- the client's side while the backend works --- */
-
-static bool is_under_way(const struct gw_exchange *x)
-{
-    return x->call != NULL || gw_hooked_is_waiting(x);
-}
-
-static void abandon(struct gw_exchange *x)
-{
-    if (!is_under_way(x))
-        return;
-    gw_hooked_drop(x);
-    gw_exchange_cancel_call(x);
-    if (x->stream != NULL && gw_stream_abandon(x->stream))
-        return;
-    x->req->http1_is_persistent = 0;
-    gw_exchange_answer_error(x, 499, GW_CANCELLED, GW_SLICE("the client has left"),
-                             (struct gw_slice){0});
-    x->req->res.status = 499; /* whatever the form: nobody reads it but our log */
-}
-
-static void on_leave(struct gw_task *task)
-{
-    abandon(H2O_STRUCT_FROM_MEMBER(struct gw_exchange, leave, task));
-}
-
-static void on_client_readable(h2o_socket_t *sock, const char *error)
-{
-    (void)error;
-    h2o_socket_read_stop(sock);
-    struct gw_connection *connection = sock->on_close.data;
-    if (connection->http1.exchange != NULL && gw_connection_has_left(sock))
-        abandon(connection->http1.exchange);
-}
-
-/* libh2o has stopped reading this connection, and would start again after the answer: two epoll_ctl
- * a request. To go on reading, without taking anything, saves both and shows when the client
- * leaves. */
-void gw_exchange_watch_client(struct gw_exchange *x)
-{
-    if (!is_http1(x) || x->watching)
-        return;
-    h2o_socket_t *sock = x->req->conn->callbacks->get_socket(x->req->conn);
-    x->watching = true;
-    h2o_socket_dont_read(sock, 1);
-    h2o_socket_read_start(sock, on_client_readable);
-}
-
-void gw_exchange_unwatch_client(struct gw_exchange *x)
-{
-    if (!x->watching)
-        return;
-    h2o_socket_t *sock = x->req->conn->callbacks->get_socket(x->req->conn);
-    x->watching = false;
-    h2o_socket_read_stop(sock);
-    h2o_socket_dont_read(sock, 0);
-}
-
-void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struct gw_slice message)
-{
-    gw_call_cancel(x->call);
-    x->call = NULL;
-    gw_exchange_count_call(x, code, gw_clock_ns());
-    struct gw_call_result result = {.status = code, .message = message, .http_status = http_status};
-    if (x->stream != NULL)
-        gw_stream_end(x->stream, &result);
-    else
-        gw_exchange_answer_error(x, http_status, code, message, (struct gw_slice){0});
-}
-
-void gw_exchange_give_up_idle(struct gw_exchange *x)
-{
-    uint64_t limit_ms = x->worker->frontend->config->limits.stream_idle_timeout_ms;
-    gw_exchange_count_limit(x, GW_LIMIT_STREAM_IDLE_TIMEOUT);
-    gw_exchange_give_up(
-        x, 504, GW_DEADLINE_EXCEEDED,
-        gw_pool_printf(&x->req->pool, "no message within %llu ms", (unsigned long long)limit_ms));
 }
 
 /* --- requests --- */
@@ -453,7 +145,7 @@ static void answer_fault(struct gw_exchange *x, const struct gw_request_fault *f
     } else if (fault->http_status == 503) {
         code = GW_UNAVAILABLE;
     }
-    if (is_http1(x)) {
+    if (gw_exchange_is_http1(x)) {
         x->req->http1_is_persistent = 0;
         gw_connection_linger(x->connection);
     }
@@ -489,15 +181,6 @@ void gw_exchange_body_failure(struct gw_exchange *x, struct gw_failure *ret_fail
         break;
     }
     gw_exchange_count_limit(x, gw_request_body_limit(x->body->fault));
-}
-
-void gw_exchange_answer_failure(struct gw_exchange *x, const struct gw_failure *failure)
-{
-    if (failure->allow.len > 0)
-        h2o_add_header(&x->req->pool, &x->req->res.headers, H2O_TOKEN_ALLOW, NULL,
-                       failure->allow.base, failure->allow.len);
-    gw_exchange_answer_error(x, failure->http_status, failure->code, failure->message,
-                             (struct gw_slice){0});
 }
 
 struct gw_translate_request gw_exchange_request_of(const struct gw_exchange *x)
@@ -612,7 +295,7 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     struct gw_route_match match;
     if (!find_route(x, &match))
         return 0;
-    bool is_read_as_it_comes = !is_http1(x) && gw_route_takes_messages(x->route);
+    bool is_read_as_it_comes = !gw_exchange_is_http1(x) && gw_route_takes_messages(x->route);
     if (is_read_as_it_comes || gw_request_body_collect(x->body, on_body, x)) {
         gw_exchange_serve(x, &match);
     } else {
@@ -639,7 +322,7 @@ static void on_setup_error_stream(h2o_filter_t *self, h2o_req_t *req, h2o_ostrea
 {
     (void)self;
     struct gw_exchange *x = begin(req);
-    if (is_http1(x))
+    if (gw_exchange_is_http1(x))
         gw_connection_linger(x->connection);
     if (req->res.status == 413)
         gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
@@ -655,20 +338,4 @@ void gw_exchange_register(h2o_hostconf_t *host)
     h2o_create_handler(path, sizeof(h2o_handler_t))->on_req = on_req;
     h2o_create_filter(&host->fallback_path, sizeof(h2o_filter_t))->on_setup_ostream =
         on_setup_error_stream;
-}
-
-/* --- the sweep --- */
-
-static int sweep_request(h2o_req_t *req, void *arg)
-{
-    (void)arg;
-    struct gw_exchange *x = gw_connection_of(req->conn)->http1.exchange;
-    if (x != NULL && is_under_way(x) && gw_connection_has_left(x->connection->sock))
-        gw_loop_defer(x->worker->loop, &x->leave); /* it may free what libh2o stands on here */
-    return 0;
-}
-
-void gw_exchange_sweep(h2o_context_t *context)
-{
-    context->globalconf->http1.callbacks.foreach_request(context, sweep_request, NULL);
 }

@@ -1,5 +1,6 @@
 /* What the files that make up an exchange know of each other: exchange.c has its begin and end,
- * errors, and unary answers; stream.c answers of many messages, request_stream.c such requests. */
+ * exchange_answer.c answers and errors, exchange_call.c the call, exchange_watch.c the client's
+ * side meanwhile; stream.c answers of many messages, request_stream.c such requests. */
 #ifndef GW_FRONTEND_EXCHANGE_INTERNAL_H
 #define GW_FRONTEND_EXCHANGE_INTERNAL_H
 
@@ -55,22 +56,14 @@ struct gw_exchange {
     bool is_handed_over;  /* to what goes on behind the request, and counts and logs it */
 };
 
-/* The call has ended, or is given up: counts it. */
-void gw_exchange_count_call(struct gw_exchange *x, int grpc_status, uint64_t now_ns);
-/* The headers of every answer; content_type may be empty, where another knows it. */
-void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type);
-/* The answer is whole, or comes from a file: what is left is that the client takes it. */
-void gw_exchange_await_taking(struct gw_exchange *x);
-/* Answers with x->json; content_length SIZE_MAX: an answer that does not say it. */
-void gw_exchange_answer(struct gw_exchange *x, int http_status, struct gw_slice content_type,
-                        size_t content_length);
-/* Answers with the error form of the client's protocol. Only before another answer has begun, and
- * perhaps later: hooks may have a say. */
-void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
-                              struct gw_slice message, struct gw_slice details);
-/* The same of a REST client, and at once. */
-void gw_exchange_tell_error(struct gw_exchange *x, int http_status, int code,
-                            struct gw_slice message, struct gw_slice details);
+/* HTTP/2 disposes of a request whose client has left, and watches over its answer. */
+static inline bool gw_exchange_is_http1(const struct gw_exchange *x)
+{
+    return x->req->version < 0x200;
+}
+
+/* --- exchange.c --- */
+
 /* The route of the request, once. */
 void gw_exchange_take_route(struct gw_exchange *x, const struct gw_route *route);
 /* What is to be translated, as far as it has come. */
@@ -79,29 +72,57 @@ struct gw_translate_request gw_exchange_request_of(const struct gw_exchange *x);
 void gw_exchange_serve(struct gw_exchange *x, const struct gw_route_match *match);
 /* Begins the call, or what else the route leads to; on_request has run. */
 void gw_exchange_serve_match(struct gw_exchange *x, const struct gw_route_match *match);
-/* Without a word to the client. Harmless where there is none. */
-void gw_exchange_cancel_call(struct gw_exchange *x);
 void gw_exchange_count_limit(const struct gw_exchange *x, enum gw_limit limit);
 /* What becomes of a request whose body has a fault, which is counted. */
 void gw_exchange_body_failure(struct gw_exchange *x, struct gw_failure *ret_failure);
+
+/* --- exchange_answer.c --- */
+
+/* The headers of every answer; content_type may be empty, where another knows it. */
+void gw_exchange_add_headers(struct gw_exchange *x, struct gw_slice content_type);
+/* The answer is whole, or comes from a file: what is left is that the client takes it. */
+void gw_exchange_await_taking(struct gw_exchange *x);
+/* Answers with x->json; content_length SIZE_MAX: an answer that does not say it. */
+void gw_exchange_answer(struct gw_exchange *x, int http_status, struct gw_slice content_type,
+                        size_t content_length);
+void gw_exchange_answer_json(struct gw_exchange *x, int http_status);
+/* Answers with the error form of the client's protocol. Only before another answer has begun, and
+ * perhaps later: hooks may have a say. */
+void gw_exchange_answer_error(struct gw_exchange *x, int http_status, int code,
+                              struct gw_slice message, struct gw_slice details);
+/* The same of a REST client, and at once. */
+void gw_exchange_tell_error(struct gw_exchange *x, int http_status, int code,
+                            struct gw_slice message, struct gw_slice details);
 void gw_exchange_answer_failure(struct gw_exchange *x, const struct gw_failure *failure);
 /* Answers a call that has failed. */
 void gw_exchange_answer_result(struct gw_exchange *x, const struct gw_call_result *result);
 /* What a REST client is told as `code` then. */
 int gw_exchange_code_of(const struct gw_call_result *result);
+bool gw_exchange_is_head(const struct gw_exchange *x);
+
+/* --- exchange_call.c --- */
+
 /* Starts the call of x->route, with the deadline that its kind has. Nothing is sent or asked for
  * yet. The callbacks' `arg` is the exchange. */
 void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callbacks *callbacks);
 /* For a call whose answer is one message; their `arg` is the exchange. */
 extern const struct gw_call_callbacks gw_exchange_unary_answer;
-/* From here on, the client's leaving ends the exchange. */
-void gw_exchange_watch_client(struct gw_exchange *x);
-/* Gives the client's socket back to libh2o. */
-void gw_exchange_unwatch_client(struct gw_exchange *x);
+/* The call has ended, or is given up: counts it. */
+void gw_exchange_count_call(struct gw_exchange *x, int grpc_status, uint64_t now_ns);
+/* Without a word to the client. Harmless where there is none. */
+void gw_exchange_cancel_call(struct gw_exchange *x);
 /* Cancels the call that is under way, and answers with an error, or ends the answer with one. */
 void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struct gw_slice message);
 /* The same, because nothing has moved for too long. */
 void gw_exchange_give_up_idle(struct gw_exchange *x);
-bool gw_exchange_is_head(const struct gw_exchange *x);
+
+/* --- exchange_watch.c --- */
+
+/* From here on, the client's leaving ends the exchange. */
+void gw_exchange_watch_client(struct gw_exchange *x);
+/* Gives the client's socket back to libh2o. */
+void gw_exchange_unwatch_client(struct gw_exchange *x);
+/* The client has left: the function of x->leave. */
+void gw_exchange_on_leave(struct gw_task *task);
 
 #endif

@@ -162,7 +162,9 @@ static void on_proceed(h2o_generator_t *super, h2o_req_t *req)
 void gw_stream_end(struct gw_stream *s, const struct gw_call_result *result)
 {
     struct gw_exchange *x = s->exchange;
-    if (result->status != GW_OK && !s->started && s->message_count == 0) {
+    /* What hooks hold back has begun as far as they know. */
+    bool has_begun = s->started || s->message_count > 0 || gw_hooked_is_waiting(x);
+    if (result->status != GW_OK && !has_begun) {
         gw_timer_stop(x->worker->loop, &s->timer);
         s->finished = true;
         s->form->answer_failure(x, result);
@@ -295,7 +297,8 @@ static void on_timer(struct gw_timer *timer)
     }
     uint64_t next_ms = min(s->moved_ms + limit_ms, now + limit_ms / LOOKS + 1);
     struct gw_slice heartbeat = heartbeat_of(s);
-    if (heartbeat.len > 0 && !s->writing && now >= s->wrote_ms + config->streaming.heartbeat_ms) {
+    bool may_beat = !s->writing && !gw_hooked_is_waiting(s->exchange);
+    if (heartbeat.len > 0 && may_beat && now >= s->wrote_ms + config->streaming.heartbeat_ms) {
         s->beating = true;
         gw_buf_append(&s->waiting, heartbeat);
         write_on(s);
@@ -303,7 +306,7 @@ static void on_timer(struct gw_timer *timer)
     if (s->withdrawn)
         return;
     if (heartbeat.len > 0)
-        next_ms = min(next_ms, (s->writing ? now : s->wrote_ms) + config->streaming.heartbeat_ms);
+        next_ms = min(next_ms, (may_beat ? s->wrote_ms : now) + config->streaming.heartbeat_ms);
     gw_timer_start(s->exchange->worker->loop, timer, next_ms);
 }
 

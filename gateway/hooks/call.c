@@ -291,6 +291,7 @@ void gw_hook_call_lose(struct gw_hook_call *call)
     gw_hook_task_cancel(&call->task);
     if (!call->is_waiting || is_running)
         return;
+    gw_timer_stop(loop_of(call), &call->limit);
     gw_hook_call_fail(call, 500, GW_INTERNAL, HOOK_FAILED);
     gw_loop_defer(loop_of(call), &call->failing);
 }

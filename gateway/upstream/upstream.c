@@ -151,17 +151,24 @@ struct gw_upstreams *gw_upstreams_create(struct gw_upstream_set *set, struct gw_
     return upstreams;
 }
 
+void gw_upstreams_close(struct gw_upstreams *upstreams)
+{
+    if (!upstreams->closing) {
+        upstreams->closing = true;
+        for (size_t i = 0; i < upstreams->set->count; i++) {
+            struct gw_worker_upstream *u = &upstreams->upstreams[i];
+            for (size_t k = 0; k < u->shared->config->endpoint_count; k++)
+                gw_endpoint_destroy(u->endpoints[k]);
+        }
+    }
+    gw_upstream_calls_end_failed(upstreams);
+}
+
 void gw_upstreams_destroy(struct gw_upstreams *upstreams)
 {
     if (upstreams == NULL)
         return;
-    upstreams->closing = true;
-    for (size_t i = 0; i < upstreams->set->count; i++) {
-        struct gw_worker_upstream *u = &upstreams->upstreams[i];
-        for (size_t k = 0; k < u->shared->config->endpoint_count; k++)
-            gw_endpoint_destroy(u->endpoints[k]);
-    }
-    gw_upstream_calls_end_failed(upstreams); /* they look at what goes next */
+    gw_upstreams_close(upstreams);
     for (size_t i = 0; i < upstreams->set->count; i++) {
         struct gw_worker_upstream *u = &upstreams->upstreams[i];
         gw_balancer_destroy(u->balancer);

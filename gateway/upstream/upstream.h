@@ -29,7 +29,9 @@ void gw_upstream_set_stats(const struct gw_upstream_set *set, struct gw_buf *out
 /* One worker's. Opens pool.initial_size connections to each endpoint. Worker-local from here on. */
 struct gw_upstreams *gw_upstreams_create(struct gw_upstream_set *set, struct gw_loop *loop,
                                          struct gw_metrics_shard *shard, uint32_t worker);
-/* Calls that are left end with UNAVAILABLE. */
+/* Calls that are left end with UNAVAILABLE, and so do those that begin from here on. */
+void gw_upstreams_close(struct gw_upstreams *upstreams);
+/* Closes, where that is left to do. NULL is allowed. */
 void gw_upstreams_destroy(struct gw_upstreams *upstreams);
 
 /* What a call went through; filled as it goes, final at on_end. */

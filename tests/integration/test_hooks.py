@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import threading
 import time
 
@@ -33,7 +34,7 @@ access_log: {path: "-"}
 """
 
 
-def start(t, backend, *codes, global_hooks=(), limits="{}", workers=1, other=None, config=CONFIG, env=None):
+def start(t, backend, *codes, global_hooks=(), limits="{}", workers=1, other=None, config=CONFIG, env=None, log=None):
     """A gateway whose user routes have these hooks, as Ruby text."""
 
     def files(before, kind, texts):
@@ -43,6 +44,7 @@ def start(t, backend, *codes, global_hooks=(), limits="{}", workers=1, other=Non
     return t.gateway(
         config,
         env=env,
+        log=log,
         BACKEND=backend.address,
         OTHER=(other or backend).address,
         ROUTE_HOOKS=files(", ", "route", codes),
@@ -163,7 +165,7 @@ def test_a_message_that_does_not_fit_names_the_field(t):
         t, backend, "class Hook\n  def on_request(req)\n    req.message['id'] = 7\n  end\nend\nHook.new"
     )
     expect_error(gateway.get("/v1/users/7"), 500, 13, "hook failed")
-    expect("id: expected a string, found 7" in gateway.output(), gateway.output())
+    wait_for("what is wrong", lambda: "id: expected a string, found 7" in gateway.output())
 
 
 def test_the_answer_is_changed(t):
@@ -488,9 +490,25 @@ Hook.new
     gateway = start(t, backend, code)
     answer = gateway.get("/v1/users/7")
     expect_equal(answer.json(), {"code": 13, "message": "hook failed", "details": []})
-    expect("route0.rb:7" in gateway.output() and "route0.rb:3" in gateway.output(), gateway.output())
-    expect("NoMethodError" in gateway.output(), gateway.output())
+    output = wait_for("the exception", lambda: "NoMethodError" in (text := gateway.output()) and text)
+    expect("route0.rb:7" in output and "route0.rb:3" in output, output)
     expect_equal(gateway.get("/plain/7").status, 200)
+
+
+def test_a_log_of_hooks_that_nobody_reads_holds_up_nothing(t):
+    """A pipe that is full: its backlog has an end, what is beyond is dropped, and the stop still works."""
+    _, backend = recorder(t)
+    path = os.path.join(t.folder, "fifo")
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    code = "class Hook\n  def on_request(req) = 3.times { Sluice.log(:info, 'x' * 4000) }\nend\nHook.new"
+    gateway = start(t, backend, code, log=path, config=CONFIG.replace('access_log: {path: "-"}', ""))
+    with gateway.client() as client:
+        for _ in range(500):
+            client.send(b"GET /v1/users/7 HTTP/1.1\r\nHost: a\r\n\r\n")
+            expect_equal(client.response().status, 200)
+    os.close(reader)  # what waits in the pipe goes with it
+    wait_for("the rest to be counted", lambda: gateway.metrics().value("hooks_log_dropped_total") > 0)
 
 
 def rss_kb(process):
@@ -911,6 +929,67 @@ def test_a_client_that_leaves_a_stream_that_its_hook_holds(t):
     expect(ended.wait(2), "the call is cancelled soon after its client has left")
 
 
+HELD = """
+class Hook
+  def on_response(req, res)
+    res.headers["x-held"] = "1"
+    Sluice.sleep(0.4)
+    req.reply(418, body: "a pot") if req.headers["x-want"] == "reply"
+    raise "no" if req.headers["x-want"] == "raise"
+  end
+  def on_error(req, error)
+    Sluice.sleep(0.1)
+    error.message = error.message + " (hooked)"
+  end
+end
+Hook.new
+"""
+
+
+def failing_soon(t):
+    """A feed that begins, and fails without a message while a hook holds its answer."""
+
+    def watch(_, context):
+        context.send_initial_metadata((("x-begun", "1"),))
+        time.sleep(0.15)
+        context.abort(grpc.StatusCode.DATA_LOSS, "lost")
+
+    return feed.backend(t, Watch=watch)
+
+
+def test_a_stream_fails_while_its_hook_holds_it(t):
+    config = FEED.replace("routes:", "routes:\n  - {service: feed.v1.Feed, upstream: feed}")
+    config = config.replace("@HOOK@", t.write("hook.rb", HELD))
+    gateway = feed.gateway(t, failing_soon(t), config=config, streaming="heartbeat: 30ms")
+
+    def watch(want):
+        call = t.channel(gateway.port).unary_stream(
+            "/feed.v1.Feed/Watch",
+            feed.protos(t).type("feed.v1.WatchRequest").SerializeToString,
+            feed.protos(t).type("feed.v1.Item").FromString,
+        )(feed.protos(t).new("feed.v1.WatchRequest", feed="news"), timeout=5, metadata=(("x-want", want),))
+        try:
+            return list(call)
+        except grpc.RpcError as error:
+            return error.code(), error.details(), dict(call.initial_metadata()).get("x-held")
+
+    expect_equal(watch("none"), (grpc.StatusCode.DATA_LOSS, "lost", "1"))
+    expect_equal(watch("raise"), (grpc.StatusCode.INTERNAL, "hook failed (hooked)", "1"))
+    expect_equal(watch("reply")[:2], (grpc.StatusCode.UNKNOWN, "a pot"))
+
+    def events(want):
+        stream = gateway.stream("GET", "/v1/feeds/news", headers={"Accept": "text/event-stream", "X-Want": want})
+        return stream.status, stream.header("x-held"), stream.read().decode()
+
+    status, held, body = events("none")
+    expect_equal((status, held), (200, "1"))
+    expect_equal(body.count('"code":15'), 1, "errors")
+    expect_within(body.count(":"), 1, 12, f"colons in {body!r}")
+    expect_equal(events("raise")[0], 500)
+    expect_equal(events("reply"), (418, "1", "a pot"))
+    expect_equal(gateway.metrics().sum("http_requests_total"), 6, "requests")
+
+
 def test_websockets_go_through_hooks(t):
     seen = []
 
@@ -1017,3 +1096,37 @@ def test_many_at_once_keep_apart(t):
     for thread in threads:
         thread.join()
     expect_equal(failures, [])
+
+
+def test_a_request_comes_in_after_the_end_of_draining(t):
+    """It waits in the socket while a hook holds up its worker beyond drain.timeout."""
+    _, backend = recorder(t)
+    code = """
+    class Hook
+      def on_request(req)
+        return if req.params["id"] == "7"
+        n = 0
+        n += 1 while n < 30_000_000
+      end
+      def on_error(req, error)
+        Sluice.sleep(0.001)
+        Sluice.call("user.v1.UserService/GetUser", {"id" => "8"})
+      end
+    end
+    Hook.new
+    """
+    config = CONFIG.replace("tracing: {}", "drain: {timeout: 250ms}\ntracing: {}")
+    gateway = start(t, backend, code, limits="{time: 10s, kill_after: 20s}", config=config)
+    request = b"GET /v1/users/%s HTTP/1.1\r\nHost: a\r\n\r\n"
+    with gateway.client() as busy, gateway.client() as late, gateway.client() as slow:
+        for client in (busy, late, slow):
+            client.send(request % b"7")
+            expect_equal(client.response().status, 200)
+        gateway.signal(signal.SIGTERM)
+        time.sleep(0.1)
+        busy.send(request % b"busy")
+        time.sleep(0.3)
+        expect(gateway.is_running(), "it is busy")
+        late.send(request % b"7")
+        slow.send(request % b"bad?x=1")
+        expect_equal(gateway.wait(), 0, "exit status")

@@ -130,6 +130,29 @@ static void a_client_that_leaves_as_the_vm_is_dropped_is_not_called(void **state
     close_world(&w);
 }
 
+/* As where another hook has held up the worker, and the VM went with it. */
+static void a_lost_call_whose_time_is_up_ends_once(void **state)
+{
+    struct world w;
+    struct host waiting;
+    int status;
+    (void)state;
+    open_world(&w, (const char *const[]){SWITCH("'x' * 100_000_000"), NULL}, 0,
+               "hook_limits: {memory: 8MiB, time: 20ms}\n");
+    open_host(&waiting, &w, 0);
+    say(&waiting, "wait");
+    assert_int_equal(gw_hook_call_on_request(waiting.call), GW_HOOK_WAITING);
+    assert_int_equal(run(&w, "bad", &status), GW_HOOK_FAILED);
+    usleep(30 * 1000);
+    await(&waiting);
+    assert_int_equal(gw_hook_call_failure(waiting.call)->http_status, 500);
+    for (int i = 0; i < 5; i++)
+        gw_loop_turn(w.loop, 1);
+    assert_int_equal(waiting.resumed, 1);
+    close_host(&waiting);
+    close_world(&w);
+}
+
 /* The Ruby is not at its limit: what it has made lies elsewhere. */
 static void what_hooks_make_for_a_request_is_bounded_too(void **state)
 {
@@ -324,6 +347,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_hooks_make_for_a_request_is_bounded_too),
         cmocka_unit_test(other_waiting_calls_end_with_500),
         cmocka_unit_test(a_client_that_leaves_as_the_vm_is_dropped_is_not_called),
+        cmocka_unit_test(a_lost_call_whose_time_is_up_ends_once),
         cmocka_unit_test(a_hook_that_never_ends_is_ended),
         cmocka_unit_test(many_endless_loops_leave_nothing_behind),
     };
