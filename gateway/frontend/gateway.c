@@ -26,6 +26,9 @@
 /* libh2o's one time limit, on the wall clock, never comes to act: connection.c has ours. */
 #define LIBH2O_TIMEOUT_MS ((uint64_t)10 * 365 * 24 * 3600 * 1000)
 
+/* Shards of metrics behind the workers'. */
+enum { CONTROL_SHARD, ACCESS_LOG_SHARD, HOOK_LOG_SHARD, OTHER_SHARDS };
+
 /* The control thread: signals, the admin port, the life of the workers. */
 struct control {
     struct gw_frontend frontend;
@@ -78,7 +81,7 @@ static void on_signal(h2o_socket_t *sock, const char *error)
         if (info.ssi_signo != SIGUSR1)
             begin_stop(control);
         else if (control->frontend.access_log != NULL)
-            gw_access_log_reopen(control->frontend.access_log);
+            gw_line_log_reopen(control->frontend.access_log);
     }
 }
 
@@ -161,6 +164,33 @@ static bool has_hooks(const struct gw_snapshot *snapshot, const struct gw_hook_s
 }
 
 /* Everything that may fail; what was opened stays in `frontend` for close_frontend. */
+static int open_logs(struct gw_frontend *frontend, struct gw_error *error)
+{
+    const struct gw_config_access_log *config = &frontend->config->access_log;
+    struct gw_line_log_options access_log = {
+        .name = "access log",
+        .path = config->path.text,
+        .dropped_family = "sluice_access_log_dropped_total",
+        .dropped_help =
+            "Access log lines dropped because the file fell behind or could not be written.",
+        .metrics = frontend->metrics,
+        .shard = frontend->worker_count + ACCESS_LOG_SHARD,
+    };
+    struct gw_line_log_options hook_log = {
+        .name = "log of hooks",
+        .dropped_family = "hooks_log_dropped_total",
+        .dropped_help = "Lines of hooks dropped because standard error fell behind.",
+        .metrics = frontend->metrics,
+        .shard = frontend->worker_count + HOOK_LOG_SHARD,
+    };
+    if (config->enabled && (frontend->access_log = gw_line_log_open(&access_log, error)) == NULL)
+        return -1;
+    if (frontend->hooks != NULL &&
+        (frontend->hook_log = gw_line_log_open(&hook_log, error)) == NULL)
+        return -1;
+    return 0;
+}
+
 static int open_frontend(struct gw_frontend *frontend, int *ret_admin_fd, struct gw_error *error)
 {
     const struct gw_config *config = frontend->config;
@@ -180,13 +210,7 @@ static int open_frontend(struct gw_frontend *frontend, int *ret_admin_fd, struct
         if (*ret_admin_fd < 0)
             return -1;
     }
-    if (config->access_log.enabled) {
-        frontend->access_log = gw_access_log_open(config->access_log.path.text, frontend->metrics,
-                                                  frontend->worker_count + 1, error);
-        if (frontend->access_log == NULL)
-            return -1;
-    }
-    return 0;
+    return open_logs(frontend, error);
 }
 
 static void close_frontend(struct gw_frontend *frontend)
@@ -195,7 +219,8 @@ static void close_frontend(struct gw_frontend *frontend)
     free(frontend->listen_fds);
     gw_certificates_close(frontend->certificates);
     gw_address_limit_destroy(frontend->address_limit);
-    gw_access_log_close(frontend->access_log);
+    gw_line_log_close(frontend->access_log);
+    gw_line_log_close(frontend->hook_log);
     gw_upstream_set_destroy(frontend->upstream_set);
     gw_http_metrics_destroy(frontend->http_metrics);
     gw_metrics_destroy(frontend->metrics);
@@ -234,13 +259,16 @@ static void start_worker(struct gw_worker *worker)
     _exit(1);
 }
 
-static struct gw_hook_watchdog *watch_hooks(struct gw_frontend *frontend)
+static struct gw_hook_watchdog *watch_hooks(struct gw_frontend *frontend,
+                                            struct gw_line_log_writer **ret_log)
 {
     if (frontend->hooks == NULL)
         return NULL;
-    return gw_hook_watchdog_create(frontend->hooks, frontend->control_loop,
-                                   gw_metrics_shard(frontend->metrics, frontend->worker_count),
-                                   gw_worker_log_hook, NULL);
+    struct gw_metrics_shard *shard =
+        gw_metrics_shard(frontend->metrics, frontend->worker_count + CONTROL_SHARD);
+    *ret_log = gw_line_log_writer_create(frontend->hook_log, frontend->control_loop, shard);
+    return gw_hook_watchdog_create(frontend->hooks, frontend->control_loop, shard,
+                                   gw_worker_log_hook, *ret_log);
 }
 
 static void serve(struct control *control, int admin_fd)
@@ -253,7 +281,8 @@ static void serve(struct control *control, int admin_fd)
         start_worker(&frontend->workers[i]);
     pthread_barrier_wait(&frontend->started);
     gw_certificates_watch(frontend->certificates, control->loop);
-    struct gw_hook_watchdog *watchdog = watch_hooks(frontend);
+    struct gw_line_log_writer *watchdog_log = NULL;
+    struct gw_hook_watchdog *watchdog = watch_hooks(frontend, &watchdog_log);
     __atomic_store_n(&frontend->is_ready, 1, __ATOMIC_RELEASE);
     say_ready(frontend, admin_fd);
     while (frontend->ended_workers < frontend->worker_count)
@@ -261,6 +290,7 @@ static void serve(struct control *control, int admin_fd)
     for (uint32_t i = 0; i < frontend->worker_count; i++)
         gw_worker_join(&frontend->workers[i]);
     gw_hook_watchdog_destroy(watchdog);
+    gw_line_log_writer_destroy(watchdog_log);
     pthread_barrier_destroy(&frontend->started);
     gw_admin_destroy(admin);
 }
@@ -279,8 +309,7 @@ int gw_gateway_run(const struct gw_snapshot *snapshot, struct gw_hook_set *hooks
     frontend->listen_fds = gw_alloc(config->listener_count * sizeof(*frontend->listen_fds));
     for (size_t i = 0; i < config->listener_count; i++)
         frontend->listen_fds[i] = -1;
-    /* Behind the workers' shards: the control thread's, and the access log's. */
-    frontend->metrics = gw_metrics_create(frontend->worker_count + 2);
+    frontend->metrics = gw_metrics_create(frontend->worker_count + OTHER_SHARDS);
     register_metrics(frontend, version);
     frontend->http_metrics = gw_http_metrics_create(frontend->metrics, snapshot);
     frontend->upstream_set = gw_upstream_set_create(config->upstreams, config->upstream_count,

@@ -8,7 +8,7 @@
 /* libh2o reads a connection by a callback of its own. While a head is expected, ours stands in
  * front of it, and lets libh2o see the head when it is whole and sound. A head that is refused is
  * replaced by a short one, so that libh2o makes a request of it, which our handler answers with the
- * fault.
+ * fault. A body in chunks is looked at in the same way, as it comes.
  *
  * libh2o takes its callback back after each answer, and after 100 Continue; the task http1.next
  * puts ours in front again. In between libh2o is kept from reading, and does not see what came
@@ -21,7 +21,21 @@ static enum gw_http1_outcome check_head(struct gw_connection *connection)
     return gw_http1_head_check(gw_slice(input->bytes, input->size), &connection->http1.scanned,
                                &(struct gw_http1_limits){.header_count = limits->header_count,
                                                          .header_bytes = limits->header_bytes},
-                               &connection->http1.fault);
+                               &connection->http1.in_chunks, &connection->http1.fault);
+}
+
+/* libh2o decodes a body where it stands, so each byte is looked at before it is passed on. */
+static bool is_body_sound(struct gw_connection *connection)
+{
+    const h2o_buffer_t *input = connection->sock->input;
+    if (!connection->http1.in_chunks)
+        return true;
+    size_t seen = connection->http1.seen_bytes, used;
+    enum gw_http1_outcome outcome = gw_http1_chunks_check(
+        &connection->http1.chunks, gw_slice(input->bytes + seen, input->size - seen), &used);
+    connection->http1.seen_bytes = input->size;
+    connection->http1.in_chunks = outcome == GW_HTTP1_INCOMPLETE;
+    return outcome != GW_HTTP1_REFUSED;
 }
 
 static void replace_head(struct gw_connection *connection)
@@ -66,9 +80,15 @@ static const struct gw_slice body_without_memory =
     BODY_ANSWER("503 Service Unavailable", 62,
                 "{\"code\":14,\"message\":\"no memory for the request\",\"details\":[]}");
 
+static const struct gw_slice body_bad_chunk =
+    BODY_ANSWER("400 Bad Request", 68,
+                "{\"code\":3,\"message\":\"a chunk of the body is malformed\",\"details\":[]}");
+
 static const struct refusal late = {{408, "the request's headers did not arrive in time"},
                                     &late_body};
 static const struct refusal no_memory = {{503, "no memory for the request"}, &body_without_memory};
+static const struct refusal bad_chunk = {{400, "a chunk of the body is malformed"},
+                                         &body_bad_chunk};
 
 static void on_refusal_sent(h2o_socket_t *sock, const char *error)
 {
@@ -141,6 +161,12 @@ bool gw_http1_admit(struct gw_connection *connection)
         break;
     case GW_HTTP1_SOUND:
         connection->http1.is_head_checked = true;
+        connection->http1.chunks = (struct gw_http1_chunks){0};
+        connection->http1.seen_bytes = connection->http1.scanned;
+        if (!is_body_sound(connection)) {
+            connection->http1.fault = bad_chunk.head;
+            replace_head(connection);
+        }
         break;
     }
     gw_connection_await(connection, GW_WAIT_BODY);
@@ -167,11 +193,19 @@ static void watch_continue(struct gw_connection *connection)
 static void on_bytes(h2o_socket_t *sock, const char *error)
 {
     struct gw_connection *connection = sock->on_close.data;
-    if (error == NULL && !gw_http1_admit(connection))
+    if (error != NULL) {
+        connection->http1.libh2o_read(sock, error);
         return;
-    connection->http1.libh2o_read(sock, error);
-    if (error == NULL)
-        watch_continue(connection);
+    }
+    if (!gw_http1_admit(connection))
+        return;
+    if (!is_body_sound(connection)) {
+        refuse(connection, &bad_chunk);
+        return;
+    }
+    connection->http1.libh2o_read(sock, NULL);
+    connection->http1.seen_bytes = sock->input->size; /* libh2o has decoded what it was passed */
+    watch_continue(connection);
 }
 
 /* --- from one request to the next --- */
@@ -218,6 +252,7 @@ static void go_on(struct gw_task *task)
     restore_rest(connection);
     if (!is_read_by_libh2o(connection))
         return;
+    connection->http1.seen_bytes = sock->input->size;
     h2o_socket_read_start(sock, on_bytes);
     on_bytes(sock, NULL);
 }
@@ -251,7 +286,7 @@ void gw_http1_request_done(struct gw_connection *connection, const h2o_req_t *re
         return; /* it speaks another protocol from here on */
     hide_rest(connection, req);
     h2o_socket_dont_read(connection->sock, 1);
-    connection->http1.is_head_checked = false;
+    connection->http1.is_head_checked = connection->http1.in_chunks = false;
     connection->http1.scanned = 0;
     gw_connection_await(connection, GW_WAIT_REQUEST);
     gw_loop_defer(connection->worker->loop, &connection->http1.next);

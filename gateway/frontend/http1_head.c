@@ -188,7 +188,7 @@ static size_t find_end(struct gw_slice bytes, size_t *scanned)
 }
 
 enum gw_http1_outcome gw_http1_head_check(struct gw_slice bytes, size_t *scanned,
-                                          const struct gw_http1_limits *limits,
+                                          const struct gw_http1_limits *limits, bool *ret_in_chunks,
                                           struct gw_request_fault *ret_fault)
 {
     size_t end = find_end(bytes, scanned);
@@ -214,8 +214,10 @@ enum gw_http1_outcome gw_http1_head_check(struct gw_slice bytes, size_t *scanned
             head.fault = "both Content-Length and Transfer-Encoding";
     }
     *scanned = end;
-    if (head.fault == NULL && head.headers <= limits->header_count)
+    if (head.fault == NULL && head.headers <= limits->header_count) {
+        *ret_in_chunks = head.transfer_encodings > 0;
         return GW_HTTP1_SOUND;
+    }
     *ret_fault = head.fault != NULL
                      ? (struct gw_request_fault){400, head.fault}
                      : (struct gw_request_fault){431, "the request has too many headers"};

@@ -31,8 +31,9 @@ struct gw_frontend {
     struct gw_metrics *metrics;
     struct gw_http_metrics *http_metrics;
     struct gw_upstream_set *upstream_set;
-    struct gw_access_log *access_log; /* NULL: off */
-    struct gw_strmap header_kinds;    /* see request_headers.c */
+    struct gw_line_log *access_log; /* NULL: off */
+    struct gw_line_log *hook_log;   /* standard error; NULL: no hooks */
+    struct gw_strmap header_kinds;  /* see request_headers.c */
     h2o_globalconf_t h2o;
     struct gw_files *files;                 /* NULL: no route leads to files */
     struct gw_hook_set *hooks;              /* NULL: none are configured */
@@ -60,8 +61,9 @@ struct gw_worker {
     h2o_context_t h2o;
     struct gw_metrics_shard *shard;
     struct gw_upstreams *upstreams;
-    struct gw_access_log_writer *access_log; /* NULL: off */
-    struct gw_listener *listeners;           /* as config->listeners */
+    struct gw_line_log_writer *access_log; /* NULL: off */
+    struct gw_line_log_writer *hook_log;   /* NULL: no hooks */
+    struct gw_listener *listeners;         /* as config->listeners */
     h2o_linklist_t connections;
     h2o_linklist_t websockets;
     struct gw_hook_vm *hook_vm; /* NULL: no hooks are configured */

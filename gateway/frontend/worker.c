@@ -73,20 +73,26 @@ static void close_all(struct gw_worker *worker)
         gw_loop_turn(worker->loop, 1);
 }
 
-/* In one piece, so that lines of several threads do not mix. */
 void gw_worker_log_hook(void *arg, struct gw_slice line)
 {
-    (void)arg;
-    fwrite(line.base, 1, line.len, stderr);
+    struct gw_line_log_writer *writer = arg;
+    struct gw_buf out;
+    if (!gw_line_log_begin(writer, line.len, &out))
+        return;
+    gw_buf_append(&out, line);
+    gw_line_log_end(writer, &out);
 }
 
 static struct gw_hook_vm *create_hook_vm(struct gw_worker *worker)
 {
+    worker->hook_log =
+        gw_line_log_writer_create(worker->frontend->hook_log, worker->loop, worker->shard);
     return gw_hook_vm_create(worker->frontend->hooks, &(struct gw_hook_vm_options){
                                                           .loop = worker->loop,
                                                           .upstreams = worker->upstreams,
                                                           .shard = worker->shard,
                                                           .log = gw_worker_log_hook,
+                                                          .log_arg = worker->hook_log,
                                                       });
 }
 
@@ -108,7 +114,7 @@ static void *run(void *arg)
     worker->http2 = gw_http2_create(worker);
     if (frontend->access_log != NULL)
         worker->access_log =
-            gw_access_log_writer_create(frontend->access_log, worker->loop, worker->shard);
+            gw_line_log_writer_create(frontend->access_log, worker->loop, worker->shard);
     worker->upstreams =
         gw_upstreams_create(frontend->upstream_set, worker->loop, worker->shard, worker->index);
     h2o_linklist_init_anchor(&worker->hooked);
@@ -128,7 +134,8 @@ static void *run(void *arg)
     gw_upstreams_destroy(worker->upstreams);
     gw_http2_destroy(worker->http2);
     gw_hook_vm_destroy(worker->hook_vm);
-    gw_access_log_writer_destroy(worker->access_log);
+    gw_line_log_writer_destroy(worker->hook_log);
+    gw_line_log_writer_destroy(worker->access_log);
     h2o_multithread_queue_t *queue = worker->h2o.queue;
     h2o_context_dispose(&worker->h2o);
     free(queue); /* libh2o leaves it behind */

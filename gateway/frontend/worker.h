@@ -13,7 +13,7 @@ int gw_worker_start(struct gw_worker *worker, struct gw_error *error);
 void gw_worker_drain(struct gw_worker *worker, uint64_t timeout_ms);
 void gw_worker_join(struct gw_worker *worker);
 
-/* What hooks log goes to stderr. Any thread. */
+/* For what hooks log; `arg` is a struct gw_line_log_writer. */
 void gw_worker_log_hook(void *arg, struct gw_slice line);
 
 #endif

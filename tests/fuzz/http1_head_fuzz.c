@@ -49,8 +49,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(bytes, data, size);
     struct gw_request_fault fault = {0};
     size_t scanned = 0;
+    bool in_chunks;
     enum gw_http1_outcome whole =
-        gw_http1_head_check(gw_slice(bytes, size), &scanned, &limits, &fault);
+        gw_http1_head_check(gw_slice(bytes, size), &scanned, &limits, &in_chunks, &fault);
     assert((whole == GW_HTTP1_REFUSED) == (fault.http_status != 0));
     if (whole == GW_HTTP1_SOUND)
         expect_request(bytes, size, scanned);
@@ -59,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     scanned = 0;
     for (size_t n = 0; n < size && cut == GW_HTTP1_INCOMPLETE;) {
         n = size - n < step ? size : n + step;
-        cut = gw_http1_head_check(gw_slice(bytes, n), &scanned, &limits, &fault);
+        cut = gw_http1_head_check(gw_slice(bytes, n), &scanned, &limits, &in_chunks, &fault);
     }
     assert(cut == whole);
     free(bytes);

@@ -221,6 +221,9 @@ CHUNK = b"2\r\n{}\r\n0\r\n\r\n"
 SMUGGLED = b"GET /v1/hello/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
+CHUNKED = b"Transfer-Encoding: chunked"
+
+
 def framed(*headers, body=CHUNK):
     return H1_POST + b"".join(header + b"\r\n" for header in headers) + b"\r\n" + body
 
@@ -253,9 +256,19 @@ SMUGGLING = {
     "an empty name": framed(b"Content-Length: 2", b": x"),
     "no colon": framed(b"Content-Length: 2", b"Transfer-Encoding chunked"),
     "chunks in HTTP/1.0": framed(b"Transfer-Encoding: chunked").replace(b"HTTP/1.1", b"HTTP/1.0"),
-    "a chunk's size with a sign": framed(b"Transfer-Encoding: chunked", body=b"-2\r\n{}\r\n0\r\n\r\n"),
-    "a chunk's size that overflows": framed(b"Transfer-Encoding: chunked", body=b"1" + b"0" * 16 + b"2\r\n{}\r\n0\r\n\r\n"),
-    "bytes behind a chunk": framed(b"Transfer-Encoding: chunked", body=b"2\r\n{}xx0\r\n\r\n"),
+    "a chunk's size with 0x": framed(CHUNKED, body=b"0x2\r\n{}\r\n0\r\n\r\n"),
+    "a chunk's size of two": framed(CHUNKED, body=b"2 3\r\n{}\r\n0\r\n\r\n"),
+    "a bare LF behind a chunk's size": framed(CHUNKED, body=b"2\n{}\r\n0\r\n\r\n"),
+    "a bare LF in an extension": framed(CHUNKED, body=b"2;a\n{}\r\n0\r\n\r\n"),
+    "a bare CR in an extension": framed(CHUNKED, body=b"2;a\rb\r\n{}\r\n0\r\n\r\n"),
+    "a bare LF behind a chunk": framed(CHUNKED, body=b"2\r\n{}\n0\r\n\r\n"),
+    "two CR behind a chunk": framed(CHUNKED, body=b"2\r\n{}\r\r\n0\r\n\r\n"),
+    "a trailer that is a request": framed(CHUNKED, body=b"2\r\n{}\r\n0\r\n") + SMUGGLED,
+    "a bare LF behind a trailer": framed(CHUNKED, body=b"2\r\n{}\r\n0\r\na: b\n\r\n"),
+    "a bare LF as the body's end": framed(CHUNKED, body=b"2\r\n{}\r\n0\r\n\n"),
+    "a chunk's size with a sign": framed(CHUNKED, body=b"-2\r\n{}\r\n0\r\n\r\n"),
+    "a chunk's size that overflows": framed(CHUNKED, body=b"1" + b"0" * 16 + b"2\r\n{}\r\n0\r\n\r\n"),
+    "bytes behind a chunk": framed(CHUNKED, body=b"2\r\n{}xx0\r\n\r\n"),
     "no Host": HELLO.replace(b"Host: x\r\n", b"") + b"\r\n",
     "two Hosts": HELLO + b"Host: y\r\n\r\n",
     "two equal Hosts": HELLO + b"Host: x\r\n\r\n",

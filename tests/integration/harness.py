@@ -524,6 +524,8 @@ class Process:
         self.killed = False
 
     def output(self):
+        if not os.path.isfile(self.log):
+            return ""  # a pipe
         with open(self.log, errors="replace") as file:
             return file.read()
 
@@ -593,13 +595,12 @@ class Service(Process):
 
 
 class Gateway(Process):
-    def __init__(self, t, config, env=None):
+    def __init__(self, t, config, env=None, log=None):
         self.port, self.admin_port = free_port(), free_port()
         self.config = t.write("gateway.yaml", t.expand(config, PORT=self.port, ADMIN=self.admin_port))
         command = [t.sluice, "run", "-c", self.config]
-        super().__init__(
-            "sluice", command, os.path.join(t.folder, f"sluice-{self.port}.log"), {**os.environ, **(env or {})}
-        )
+        log = log or os.path.join(t.folder, f"sluice-{self.port}.log")
+        super().__init__("sluice", command, log, {**os.environ, **(env or {})})
         wait_for("sluice to be ready", lambda: not self.is_running() or self.is_ready())
         expect_started(self)
 
@@ -727,9 +728,10 @@ class Context:
     def service(self, name, **options):
         return self.started(started_on_free_ports(lambda: Service(self, name, **options)))
 
-    def gateway(self, config, env=None, **values):
+    def gateway(self, config, env=None, log=None, **values):
+        """`log`: the file for its standard output and error."""
         config = self.expand_known(config, values)
-        return self.started(started_on_free_ports(lambda: Gateway(self, config, env)))
+        return self.started(started_on_free_ports(lambda: Gateway(self, config, env, log)))
 
     def expand_known(self, config, values):
         """@NAME@ of the test's own values; the gateway fills in its ports."""

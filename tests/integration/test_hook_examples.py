@@ -165,7 +165,7 @@ def test_what_cannot_be_gathered_is_null(t):
         service.stop()
     gathered = system.get(f"/v1/users/{user_id}/overview")
     expect_equal((gathered["orders"], gathered["payments"]), (None, []), "orders and payments")
-    expect("gathered without order.v1.OrderService/ListOrders" in system.gateway.output(), "what is logged")
+    wait_for("what is logged", lambda: "gathered without order.v1.OrderService/ListOrders" in system.gateway.output())
     expect_error(system.gateway.get("/v1/users/none/overview", READER), 404, 5, "user not found")
 
 

@@ -34,7 +34,7 @@ access_log: {path: "-"}
 """
 
 
-def start(t, backend, *codes, global_hooks=(), limits="{}", workers=1, other=None, config=CONFIG, env=None):
+def start(t, backend, *codes, global_hooks=(), limits="{}", workers=1, other=None, config=CONFIG, env=None, log=None):
     """A gateway whose user routes have these hooks, as Ruby text."""
 
     def files(before, kind, texts):
@@ -44,6 +44,7 @@ def start(t, backend, *codes, global_hooks=(), limits="{}", workers=1, other=Non
     return t.gateway(
         config,
         env=env,
+        log=log,
         BACKEND=backend.address,
         OTHER=(other or backend).address,
         ROUTE_HOOKS=files(", ", "route", codes),
@@ -164,7 +165,7 @@ def test_a_message_that_does_not_fit_names_the_field(t):
         t, backend, "class Hook\n  def on_request(req)\n    req.message['id'] = 7\n  end\nend\nHook.new"
     )
     expect_error(gateway.get("/v1/users/7"), 500, 13, "hook failed")
-    expect("id: expected a string, found 7" in gateway.output(), gateway.output())
+    wait_for("what is wrong", lambda: "id: expected a string, found 7" in gateway.output())
 
 
 def test_the_answer_is_changed(t):
@@ -489,9 +490,25 @@ Hook.new
     gateway = start(t, backend, code)
     answer = gateway.get("/v1/users/7")
     expect_equal(answer.json(), {"code": 13, "message": "hook failed", "details": []})
-    expect("route0.rb:7" in gateway.output() and "route0.rb:3" in gateway.output(), gateway.output())
-    expect("NoMethodError" in gateway.output(), gateway.output())
+    output = wait_for("the exception", lambda: "NoMethodError" in (text := gateway.output()) and text)
+    expect("route0.rb:7" in output and "route0.rb:3" in output, output)
     expect_equal(gateway.get("/plain/7").status, 200)
+
+
+def test_a_log_of_hooks_that_nobody_reads_holds_up_nothing(t):
+    """A pipe that is full: its backlog has an end, what is beyond is dropped, and the stop still works."""
+    _, backend = recorder(t)
+    path = os.path.join(t.folder, "fifo")
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    code = "class Hook\n  def on_request(req) = 3.times { Sluice.log(:info, 'x' * 4000) }\nend\nHook.new"
+    gateway = start(t, backend, code, log=path, config=CONFIG.replace('access_log: {path: "-"}', ""))
+    with gateway.client() as client:
+        for _ in range(500):
+            client.send(b"GET /v1/users/7 HTTP/1.1\r\nHost: a\r\n\r\n")
+            expect_equal(client.response().status, 200)
+    os.close(reader)  # what waits in the pipe goes with it
+    wait_for("the rest to be counted", lambda: gateway.metrics().value("hooks_log_dropped_total") > 0)
 
 
 def rss_kb(process):

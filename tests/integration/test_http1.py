@@ -138,6 +138,25 @@ def test_broken_chunks_are_400(t):
     expect_equal(sum(backend.calls.values()), 0, "calls that reached the backend")
 
 
+def test_chunks_that_break_late_are_400(t):
+    """When libh2o has some of the body already."""
+    gateway, backend = start(t)
+    head = JSON_POST + b"Transfer-Encoding: chunked\r\n"
+    for more in b"", b"Expect: 100-continue\r\n":
+        for first, second in (b"1\r\n{\r\n", b"0x1\r\n}\r\n0\r\n\r\n"), (b"2;a", b"\n{}\r\n0\r\n\r\n"), (b"2\r\n{", b"}\n"):
+            with gateway.client() as client:
+                client.send(head + more + b"\r\n")
+                if more:
+                    expect_equal(client.response().status, 100)
+                client.send(first)
+                time.sleep(0.02)
+                client.send(second + attacks.SMUGGLED)
+                answer = client.response()
+                expect_error(answer, 400, 3, "chunk")
+                expect(client.is_closed(), f"closed after {first + second}")
+    expect_equal(sum(backend.calls.values()), 0, "calls that reached the backend")
+
+
 def test_chunks_make_one_body(t):
     gateway, _ = start(t)
     head = JSON_POST + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -14,8 +14,9 @@ static const struct gw_http1_limits limits = {.header_count = 3, .header_bytes =
 static enum gw_http1_outcome check(const char *text, struct gw_request_fault *fault)
 {
     size_t scanned = 0;
+    bool in_chunks;
     *fault = (struct gw_request_fault){0};
-    return gw_http1_head_check(gw_slice_str(text), &scanned, &limits, fault);
+    return gw_http1_head_check(gw_slice_str(text), &scanned, &limits, &in_chunks, fault);
 }
 
 static void sound_heads_pass(void **state)
@@ -49,14 +50,17 @@ static void a_sound_head_has_a_length(void **state)
     };
     for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
         struct gw_request_fault fault;
+        bool in_chunks;
         char text[200];
         size_t length = strlen(heads[i]), scanned = 0;
         snprintf(text, sizeof(text), "%s%s", heads[i], heads[i]);
         for (size_t n = 1; n < length; n++)
-            assert_int_equal(gw_http1_head_check(gw_slice(text, n), &scanned, &limits, &fault),
-                             GW_HTTP1_INCOMPLETE);
-        assert_int_equal(gw_http1_head_check(gw_slice_str(text), &scanned, &limits, &fault),
-                         GW_HTTP1_SOUND);
+            assert_int_equal(
+                gw_http1_head_check(gw_slice(text, n), &scanned, &limits, &in_chunks, &fault),
+                GW_HTTP1_INCOMPLETE);
+        assert_int_equal(
+            gw_http1_head_check(gw_slice_str(text), &scanned, &limits, &in_chunks, &fault),
+            GW_HTTP1_SOUND);
         assert_int_equal(scanned, length);
     }
 }
@@ -129,20 +133,36 @@ static void control_characters_are_seen_at_every_place(void **state)
     }
 }
 
+static void a_body_in_chunks_is_told(void **state)
+{
+    (void)state;
+    bool in_chunks;
+    struct gw_request_fault fault;
+    static const struct gw_slice
+        chunked = GW_SLICE_INIT("POST / HTTP/1.1\r\nHost: a\r\ntransfer-encoding: chunked\r\n\r\n"),
+        sized = GW_SLICE_INIT("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n");
+    gw_http1_head_check(chunked, &(size_t){0}, &limits, &in_chunks, &fault);
+    assert_true(in_chunks);
+    gw_http1_head_check(sized, &(size_t){0}, &limits, &in_chunks, &fault);
+    assert_false(in_chunks);
+}
+
 static void a_head_may_come_byte_by_byte(void **state)
 {
     (void)state;
     static const char head[] = "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n";
     size_t scanned = 0;
+    bool in_chunks;
     struct gw_request_fault fault;
     for (size_t n = 0; n < sizeof(head) - 1; n++) {
-        assert_int_equal(gw_http1_head_check(gw_slice(head, n), &scanned, &limits, &fault),
-                         GW_HTTP1_INCOMPLETE);
+        assert_int_equal(
+            gw_http1_head_check(gw_slice(head, n), &scanned, &limits, &in_chunks, &fault),
+            GW_HTTP1_INCOMPLETE);
         assert_true(scanned <= n);
     }
-    assert_int_equal(
-        gw_http1_head_check(gw_slice(head, sizeof(head) - 1), &scanned, &limits, &fault),
-        GW_HTTP1_SOUND);
+    assert_int_equal(gw_http1_head_check(gw_slice(head, sizeof(head) - 1), &scanned, &limits,
+                                         &in_chunks, &fault),
+                     GW_HTTP1_SOUND);
 }
 
 static void a_head_over_the_limit_is_refused_before_it_ends(void **state)
@@ -152,11 +172,14 @@ static void a_head_over_the_limit_is_refused_before_it_ends(void **state)
     memset(head, 'a', sizeof(head));
     memcpy(head, "GET /", 5);
     size_t scanned = 0;
+    bool in_chunks;
     struct gw_request_fault fault;
-    assert_int_equal(gw_http1_head_check(gw_slice(head, 200), &scanned, &limits, &fault),
-                     GW_HTTP1_INCOMPLETE);
-    assert_int_equal(gw_http1_head_check(gw_slice(head, 201), &scanned, &limits, &fault),
-                     GW_HTTP1_REFUSED);
+    assert_int_equal(
+        gw_http1_head_check(gw_slice(head, 200), &scanned, &limits, &in_chunks, &fault),
+        GW_HTTP1_INCOMPLETE);
+    assert_int_equal(
+        gw_http1_head_check(gw_slice(head, 201), &scanned, &limits, &in_chunks, &fault),
+        GW_HTTP1_REFUSED);
     assert_int_equal(fault.http_status, 431);
 }
 
@@ -167,6 +190,7 @@ int main(void)
         cmocka_unit_test(a_sound_head_has_a_length),
         cmocka_unit_test(unsound_heads_are_refused_with_the_reason),
         cmocka_unit_test(control_characters_are_seen_at_every_place),
+        cmocka_unit_test(a_body_in_chunks_is_told),
         cmocka_unit_test(a_head_may_come_byte_by_byte),
         cmocka_unit_test(a_head_over_the_limit_is_refused_before_it_ends),
     };
