@@ -281,10 +281,8 @@ static void on_failing(struct gw_task *task)
     gw_hook_call_hook_over(call);
 }
 
-void gw_hook_call_lose(struct gw_hook_call *call)
+void gw_hook_call_lose(struct gw_hook_call *call, bool is_running)
 {
-    const struct gw_hook_task *task = call->vm->task;
-    bool is_running = task != NULL && task->call == call; /* the task is gone when cancelled */
     h2o_linklist_unlink(&call->link);
     call->ruby = NULL;
     call->is_lost = true;

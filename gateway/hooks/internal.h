@@ -266,7 +266,7 @@ void gw_hook_call_fail(struct gw_hook_call *call, int http_status, int code,
 /* The same for what is no exception of Ruby. */
 void gw_hook_call_broke(struct gw_hook_call *call, const char *text);
 /* The Ruby is gone; where the call waits, and nothing of it runs, it fails later in this turn. */
-void gw_hook_call_lose(struct gw_hook_call *call);
+void gw_hook_call_lose(struct gw_hook_call *call, bool is_running);
 /* Its hook was what the Ruby was lost by. */
 void gw_hook_call_ended(struct gw_hook_call *call, bool was_interrupted);
 /* The hook waits for the first time. */

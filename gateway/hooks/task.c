@@ -329,13 +329,23 @@ static mrb_value sluice_all(mrb_state *mrb, mrb_value self)
     return gw_hook_task_await(mrb, task, &all->wait);
 }
 
+static struct gw_hook_task *running_task(mrb_state *mrb)
+{
+    const struct gw_hook_vm *vm = gw_hook_ruby_of(mrb)->vm;
+    if (vm == NULL || vm->task == NULL)
+        mrb_raise(mrb, E_RUNTIME_ERROR, "only for the prelude");
+    return vm->task;
+}
+
 /* A Proc of Sluice.all has ended. */
 static mrb_value sluice_value(mrb_state *mrb, mrb_value self)
 {
     mrb_value value;
-    struct gw_hook_task *task = gw_hook_ruby_of(mrb)->vm->task;
+    struct gw_hook_task *task = running_task(mrb);
     (void)self;
     mrb_get_args(mrb, "o", &value);
+    if (task->all == NULL)
+        mrb_raise(mrb, E_RUNTIME_ERROR, "only a Proc of Sluice.all has a value");
     mrb_ary_set(mrb, task->all->values, task->position, value);
     return mrb_nil_value();
 }
@@ -345,7 +355,7 @@ static mrb_value sluice_raised(mrb_state *mrb, mrb_value self)
     mrb_value exception;
     (void)self;
     mrb_get_args(mrb, "o", &exception);
-    raised(mrb, gw_hook_ruby_of(mrb)->vm->task, exception);
+    raised(mrb, running_task(mrb), exception);
     return mrb_nil_value();
 }
 

@@ -72,11 +72,16 @@ void gw_hook_vm_count(struct gw_hook_vm *vm, gw_metric metric)
 static void lose(struct gw_hook_vm *vm)
 {
     struct gw_hook_ruby *ruby = vm->ruby;
+    const struct gw_hook_call *running_call = vm->task != NULL ? vm->task->call : NULL;
     vm->ruby = NULL;
+    vm->task = NULL; /* it may be gone when its call is lost */
     vm->held = 0;
     gw_hook_vm_count(vm, vm->set->rebuilds);
-    while (!h2o_linklist_is_empty(&ruby->calls))
-        gw_hook_call_lose(H2O_STRUCT_FROM_MEMBER(struct gw_hook_call, link, ruby->calls.next));
+    while (!h2o_linklist_is_empty(&ruby->calls)) {
+        struct gw_hook_call *call =
+            H2O_STRUCT_FROM_MEMBER(struct gw_hook_call, link, ruby->calls.next);
+        gw_hook_call_lose(call, call == running_call);
+    }
     gw_hook_ruby_destroy(ruby, false);
 }
 

@@ -111,6 +111,32 @@ static void other_waiting_calls_end_with_500(void **state)
     close_world(&w);
 }
 
+static void a_proc_of_all_may_lose_the_vm_for_several(void **state)
+{
+    struct world w;
+    struct host waiting, bad, last;
+    (void)state;
+    open_world(&w,
+               (const char *const[]){
+                   SWITCH("Sluice.all(-> { Sluice.sleep(0.01); 'x' * 100_000_000 }, -> {})"), NULL},
+               0, "hook_limits: {memory: 8MiB}\n");
+    struct host *hosts[] = {&waiting, &bad, &last};
+    for (int i = 0; i < 3; i++) {
+        open_host(hosts[i], &w, 0);
+        say(hosts[i], i == 1 ? "bad" : "wait");
+        assert_int_equal(gw_hook_call_on_request(hosts[i]->call), GW_HOOK_WAITING);
+    }
+    await(&bad);
+    for (int i = 0; i < 3; i++)
+        gw_loop_turn(w.loop, 1);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(hosts[i]->resumed, 1);
+        assert_int_equal(hosts[i]->outcome, GW_HOOK_FAILED);
+        close_host(hosts[i]);
+    }
+    close_world(&w);
+}
+
 static void a_client_that_leaves_as_the_vm_is_dropped_is_not_called(void **state)
 {
     struct world w;
@@ -346,6 +372,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(garbage_is_no_reason_to_drop_the_vm),
         cmocka_unit_test(what_hooks_make_for_a_request_is_bounded_too),
         cmocka_unit_test(other_waiting_calls_end_with_500),
+        cmocka_unit_test(a_proc_of_all_may_lose_the_vm_for_several),
         cmocka_unit_test(a_client_that_leaves_as_the_vm_is_dropped_is_not_called),
         cmocka_unit_test(a_lost_call_whose_time_is_up_ends_once),
         cmocka_unit_test(a_hook_that_never_ends_is_ended),

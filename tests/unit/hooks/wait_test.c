@@ -334,6 +334,19 @@ static void the_first_error_is_raised_when_all_have_ended(void **state)
     close_world(&w);
 }
 
+static void what_is_for_the_prelude_does_no_harm_outside_of_it(void **state)
+{
+    struct world w;
+    struct host h;
+    (void)state;
+    OPEN_WORLD(&w, ON_REQUEST("Sluice.__value(1)"));
+    open_host(&h, &w, 0);
+    assert_int_equal(request(&h), GW_HOOK_FAILED);
+    assert_true(has_logged(&w, "only a Proc of Sluice.all has a value"));
+    close_host(&h);
+    close_world(&w);
+}
+
 static void a_task_of_all_may_find_that_the_body_is_wrong(void **state)
 {
     struct world w;
@@ -432,6 +445,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(any_method_can_be_called_with_an_upstream),
         cmocka_unit_test(several_at_once_give_their_values_in_order),
         cmocka_unit_test(the_first_error_is_raised_when_all_have_ended),
+        cmocka_unit_test(what_is_for_the_prelude_does_no_harm_outside_of_it),
         cmocka_unit_test(a_task_of_all_may_find_that_the_body_is_wrong),
         cmocka_unit_test(a_hook_that_waits_too_long_ends_with_504),
         cmocka_unit_test(a_call_of_a_hook_ends_with_the_hooks_time),
