@@ -190,7 +190,8 @@ static int command_hook(const struct options *options, struct loaded *loaded)
             .answer = gw_buf_slice(&answer),
         };
         int outcome = gw_hook_rehearse(loaded->snapshot, &rehearsal, &out, &errors, &error);
-        fwrite(out.base, 1, out.len, stdout);
+        if (out.len > 0)
+            fwrite(out.base, 1, out.len, stdout);
         gw_diagnostics_print(&errors, stderr);
         if (outcome < 0 && errors.count == 0)
             fprintf(stderr, "sluice: %s\n", error.message);

@@ -418,6 +418,29 @@ static void append_tail(struct stage *stage, const struct gw_hook_call *call)
     gw_buf_append(stage->out, GW_SLICE("}\n"));
 }
 
+static void *keep_watch(void *loop)
+{
+    gw_loop_run(loop);
+    return NULL;
+}
+
+/* With the watchdog that a gateway has, on a thread of its own. */
+static int run_watched(struct stage *stage, struct gw_hook_set *set, struct gw_hook_call *call,
+                       struct gw_loop *loop, struct gw_slice answer)
+{
+    struct gw_loop *watch_loop = gw_loop_create();
+    struct gw_hook_watchdog *watchdog = gw_hook_watchdog_create(set, watch_loop, NULL, NULL, NULL);
+    pthread_t thread;
+    bool is_watched = pthread_create(&thread, NULL, keep_watch, watch_loop) == 0;
+    int result = run_phases(stage, call, loop, gw_hook_set_phases(set, stage->super.route), answer);
+    gw_loop_stop(watch_loop);
+    if (is_watched)
+        pthread_join(thread, NULL);
+    gw_hook_watchdog_destroy(watchdog);
+    gw_loop_destroy(watch_loop);
+    return result;
+}
+
 /* With a loop and upstreams of its own. */
 static int perform(struct stage *stage, struct gw_hook_set *set, struct gw_slice answer)
 {
@@ -433,7 +456,7 @@ static int perform(struct stage *stage, struct gw_hook_set *set, struct gw_slice
         set, &(struct gw_hook_vm_options){
                  .loop = loop, .upstreams = upstreams, .log = on_log, .log_arg = stage});
     struct gw_hook_call *call = gw_hook_call_create(vm, &stage->super);
-    int result = run_phases(stage, call, loop, gw_hook_set_phases(set, stage->super.route), answer);
+    int result = run_watched(stage, set, call, loop, answer);
     append_tail(stage, call);
     gw_hook_call_destroy(call);
     gw_upstreams_destroy(upstreams);

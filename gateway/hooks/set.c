@@ -7,7 +7,10 @@
 #include <mruby/dump.h>
 #include <mruby/error.h>
 #include <mruby/proc.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hooks/prelude.h"
@@ -122,17 +125,47 @@ static mrb_value try_body(mrb_state *mrb, void *arg)
     return mrb_nil_value();
 }
 
+/* On a thread of its own. Nothing is served yet that would be missed. */
+static void end_process(union sigval path)
+{
+    fprintf(stderr, "%s:1:1: takes longer than `hook_limits.time` to load\n",
+            (const char *)path.sival_ptr);
+    _exit(1);
+}
+
+/* try_body, but not for ever. */
+static bool try_in_time(struct gw_hook_ruby *ruby, struct trial *trial)
+{
+    const struct gw_hook_set *set = ruby->set;
+    uint64_t limit_ms = set->config->hook_limits.time_ms;
+    struct sigevent event = {
+        .sigev_notify = SIGEV_THREAD,
+        .sigev_notify_function = end_process,
+        .sigev_value.sival_ptr = (void *)set->files.items[trial->file].path,
+    };
+    struct itimerspec limit = {.it_value = {.tv_sec = (time_t)(limit_ms / 1000),
+                                            .tv_nsec = (long)(limit_ms % 1000) * 1000000}};
+    timer_t timer;
+    bool has_timer = timer_create(CLOCK_MONOTONIC, &event, &timer) == 0;
+    if (has_timer)
+        timer_settime(timer, 0, &limit, NULL);
+    mrb_bool raised;
+    mrb_protect_error(ruby->mrb, try_body, trial, &raised);
+    if (has_timer)
+        timer_delete(timer);
+    return !raised;
+}
+
 static void try_all(struct gw_hook_set *set, struct gw_diagnostics *errors)
 {
     struct gw_hook_ruby *ruby = gw_hook_ruby_create(set, NULL);
     for (uint32_t i = 0; i < set->files.count; i++) {
         struct trial trial = {i, errors};
         struct gw_place place = {set->files.items[i].path, 1, 1};
-        mrb_bool raised;
-        mrb_protect_error(ruby->mrb, try_body, &trial, &raised);
+        bool is_done = try_in_time(ruby, &trial);
         if (ruby->heap.exceeded)
             gw_diagnostics_add(errors, place, "takes more than `hook_limits.memory` to load");
-        else if (raised)
+        else if (!is_done)
             gw_diagnostics_add(errors, place, "raises an exception that cannot be shown");
         if (ruby->heap.exceeded)
             break;

@@ -183,6 +183,12 @@ static void replace(struct gw_endpoint *endpoint, uint64_t ready_ms)
     open_connection(endpoint);
 }
 
+/* One that our clients have worn out was not ended by its peer. */
+static uint64_t settled_ms(const struct connection *c)
+{
+    return gw_grpc_client_is_worn(c->client) ? 0 : c->ready_ms;
+}
+
 static void on_client_change(void *arg, struct gw_grpc_client *client, const char *reason)
 {
     struct connection *c = arg;
@@ -212,11 +218,11 @@ static void on_client_change(void *arg, struct gw_grpc_client *client, const cha
             c->draining = true;
             gw_timer_stop(endpoint->options.loop, &c->idle);
             endpoint->connection_count--;
-            replace(endpoint, gw_grpc_client_is_worn(client) ? 0 : c->ready_ms);
+            replace(endpoint, settled_ms(c));
         }
         break;
     case GW_CLIENT_CLOSED: {
-        uint64_t ready_ms = c->ready_ms;
+        uint64_t ready_ms = settled_ms(c);
         note_error(endpoint, reason, gw_grpc_client_closed_status(client));
         if (!c->was_ready) {
             connect_next_address(c);

@@ -65,8 +65,8 @@ def shop(t):
     return Protos(binpb)
 
 
-def shop_config(t):
-    return t.write("shop.yaml", t.expand(SHOP, PORT=1, ADMIN=2, BACKENDS=endpoints("127.0.0.1:3")))
+def shop_config(t, more=""):
+    return t.write("shop.yaml", t.expand(SHOP + more, PORT=1, ADMIN=2, BACKENDS=endpoints("127.0.0.1:3")))
 
 
 def test_a_proto_unknown_to_the_build_is_served(t):
@@ -183,6 +183,20 @@ def test_hook_shows_what_is_wrong(t):
     expect(done.stderr.startswith(f"{hook}:2:1: syntax error"), done.stderr)
     for arguments in [("hook",), ("hook", hook), ("check", "--header", "a: b"), ("explain", "GET /", "--answer", "x")]:
         expect_equal(t.run(*arguments, "-c", config).returncode, 2, str(arguments))
+
+
+def test_a_hook_that_never_ends_is_ended_on_the_command_line_too(t):
+    shop(t)
+    config = shop_config(t, "hook_limits: {time: 200ms}\n")
+    hook = t.write("hook.rb", "class Hook\n  def on_request(req) = loop {}\nend\nHook.new")
+    done = t.run("hook", "-c", config, hook, "GET /v1/any/x")
+    expect_equal(done.returncode, 1)
+    expect_equal(json.loads(done.stdout)["on_request"]["status"], 504)
+    endless = t.write("endless.rb", "loop {}")
+    config = shop_config(t, f"hook_limits: {{time: 200ms}}\nhooks: [{endless}]\n")
+    done = t.run("check", "-c", config)
+    expect_equal((done.returncode, done.stderr),
+                 (1, f"{endless}:1:1: takes longer than `hook_limits.time` to load\n"))
 
 
 def broken(t, old, new, base=USER, env=None):
