@@ -114,6 +114,25 @@ static void on_setup_ostream(h2o_req_prefilter_t *self, h2o_req_t *req, h2o_ostr
     h2o_setup_next_prefilter(self, req, slot);
 }
 
+/* Whether the path that libh2o opens leads here as the one that was asked for does. It may be in a
+ * folder that another route has, with hooks of its own: `/docs/./private/a`. */
+static bool leads_here(const struct gw_exchange *x, struct gw_slice path)
+{
+    struct gw_buf raw = gw_buf_in_pool(&x->req->pool);
+    struct gw_route_match match;
+    for (size_t i = 0; i < path.len; i++) {
+        bool is_repeated = path.base[i] == '/' && i > 0 && path.base[i - 1] == '/';
+        if (path.base[i] == '%')
+            gw_buf_append(&raw, GW_SLICE("%25"));
+        else if (!is_repeated)
+            gw_buf_append_byte(&raw, path.base[i]);
+    }
+    return gw_snapshot_match(x->worker->frontend->snapshot,
+                             gw_slice(x->req->input.method.base, x->req->input.method.len),
+                             gw_buf_slice(&raw), &match) &&
+           match.value == x->route;
+}
+
 void gw_files_serve(struct gw_exchange *x)
 {
     h2o_req_t *req = x->req;
@@ -125,7 +144,7 @@ void gw_files_serve(struct gw_exchange *x)
     int status = 404;
     if (is_prefix)
         status = 0;
-    else if (gw_slice_starts_with(path, folder->prefix))
+    else if (gw_slice_starts_with(path, folder->prefix) && leads_here(x, path))
         status = check(x->route->files, gw_slice_from(path, folder->prefix.len), &req->pool);
     if (status != 0)
         fail(x, status);

@@ -153,6 +153,14 @@ static bool is_reserved(struct gw_slice name)
     return false;
 }
 
+static void check_fields(mrb_state *mrb, mrb_value pairs)
+{
+    for (mrb_int i = 0; i < RARRAY_LEN(pairs); i += 2) {
+        if (!mrb_string_p(RARRAY_PTR(pairs)[i]))
+            mrb_raise(mrb, E_TYPE_ERROR, "a field's name is no text");
+    }
+}
+
 static void append_fields(struct gw_buf *line, mrb_value pairs)
 {
     for (mrb_int i = 0; i + 1 < RARRAY_LEN(pairs) && line->len < LINE_MAX_BYTES; i += 2) {
@@ -179,6 +187,7 @@ static mrb_value log_log(mrb_state *mrb, mrb_value self)
     struct gw_hook_vm *vm = gw_hook_ruby_of(mrb)->vm;
     if (vm == NULL)
         return mrb_nil_value(); /* a trial */
+    check_fields(mrb, pairs);
     struct gw_slice trace_id =
         vm->task != NULL ? vm->task->call->host->trace_id : (struct gw_slice){0};
     gw_hook_hold(mrb);

@@ -38,13 +38,16 @@ static uint32_t pop(uint32_t *items, size_t *count)
 
 static uint32_t take_fiber(struct gw_hook_ruby *ruby)
 {
+    mrb_state *mrb = ruby->mrb;
     if (ruby->idle_fibers.count > 0)
         return pop(ruby->idle_fibers.items, &ruby->idle_fibers.count);
-    mrb_value fiber = mrb_funcall(ruby->mrb, ruby->new_fiber, "call", 0);
+    mrb_value fiber = mrb_funcall(mrb, ruby->new_fiber, "call", 0);
+    if (mrb_type(fiber) != MRB_TT_FIBER)
+        mrb_raise(mrb, E_TYPE_ERROR, "a hook has redefined Fiber.new");
     uint32_t place = ruby->no_fibers.count > 0 ? pop(ruby->no_fibers.items, &ruby->no_fibers.count)
                                                : (uint32_t)RARRAY_LEN(ruby->fibers);
-    mrb_ary_set(ruby->mrb, ruby->matches, place, mrb_nil_value());
-    mrb_ary_set(ruby->mrb, ruby->fibers, place, fiber);
+    mrb_ary_set(mrb, ruby->matches, place, mrb_nil_value());
+    mrb_ary_set(mrb, ruby->fibers, place, fiber);
     return place;
 }
 

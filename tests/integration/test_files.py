@@ -136,6 +136,38 @@ def test_nothing_outside_of_the_folder_is_served(t):
             expect(answer.status in (400, 404), f"status for {path}: {answer}")
 
 
+def test_a_folder_of_another_route_is_served_by_that_route_alone(t):
+    """However its path is written: the other route may have hooks."""
+    folder(t)
+    os.makedirs(os.path.join(t.folder, "docs", "guarded"))
+    t.write("docs/guarded/a.txt", "guarded")
+    t.write("docs/100%.txt", "all")
+    guard = t.write("guard.rb", "class Guard\n  def on_request(req) = req.reply(401)\nend\nGuard.new")
+    route = f"  - {{match: GET /docs/guarded/**, files: docs/guarded, hooks: ['{guard}']}}\naccess_log:"
+    gateway = t.gateway(CONFIG.replace("access_log:", route), LIMITS="")
+    for path in ("guarded/a.txt", "%67uarded/a.txt"):
+        expect_equal(gateway.get("/docs/" + path).status, 401, path)
+    for path in (
+        "./guarded/a.txt",
+        "%2e/guarded/a.txt",
+        ".%2fguarded/a.txt",
+        "/guarded/a.txt",
+        "///guarded//a.txt",
+        "sub/../guarded/a.txt",
+        "sub//..//guarded/a.txt",
+        "..%2fdocs/guarded/a.txt",
+        "guarded%2fa.txt",
+        "guarded%2f/a.txt",
+    ):
+        for method in ("GET", "HEAD"):
+            answer = gateway.request(method, "/docs/" + path)
+            expect(answer.status in (401, 404), f"{method} {path}: {answer}")
+            expect(b"guarded" not in answer.body, path)
+    for path, body in (("sub//page.html", b"page"), ("100%25.txt", b"all"), ("./sub/./page.html", b"page")):
+        answer = gateway.get("/docs/" + path)
+        expect_equal((answer.status, answer.body), (200, body), path)
+
+
 def test_large_files(t):
     gateway = start(t)
     content = os.urandom(1 << 20) * 20

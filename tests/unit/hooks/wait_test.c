@@ -336,15 +336,24 @@ static void the_first_error_is_raised_when_all_have_ended(void **state)
 
 static void what_is_for_the_prelude_does_no_harm_outside_of_it(void **state)
 {
-    struct world w;
-    struct host h;
+    static const char *const codes[][2] = {
+        {"Sluice.__value(1)", "only a Proc of Sluice.all has a value"},
+        {"Sluice.__log('info', 'x', [1, 2])", "a field's name is no text"},
+        {"def Fiber.new(*) = 5\nSluice.all(-> {})", "an exception that cannot be shown"},
+    };
     (void)state;
-    OPEN_WORLD(&w, ON_REQUEST("Sluice.__value(1)"));
-    open_host(&h, &w, 0);
-    assert_int_equal(request(&h), GW_HOOK_FAILED);
-    assert_true(has_logged(&w, "only a Proc of Sluice.all has a value"));
-    close_host(&h);
-    close_world(&w);
+    for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
+        struct world w;
+        struct host h;
+        char file[256];
+        snprintf(file, sizeof(file), ON_REQUEST("%s"), codes[i][0]);
+        OPEN_WORLD(&w, file);
+        open_host(&h, &w, 0);
+        assert_int_equal(request(&h), GW_HOOK_FAILED);
+        assert_true(has_logged(&w, codes[i][1]));
+        close_host(&h);
+        close_world(&w);
+    }
 }
 
 static void a_task_of_all_may_find_that_the_body_is_wrong(void **state)
