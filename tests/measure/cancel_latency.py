@@ -43,6 +43,7 @@ def ways(protocol):
 
 def make_ready(server, reader, state):
     reader.read(1)
+    harness.wait_for("the stream at the backend", lambda: server.counters().open == 1, pause=0.001)
     if state == "stalled":
         harness.wait_for("the backend to be held back", lambda: is_still(server))
     elif state == "flowing":
