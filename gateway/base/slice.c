@@ -24,10 +24,3 @@ struct gw_slice gw_slice_trim(struct gw_slice s)
         s.len--;
     return s;
 }
-
-int gw_slice_compare(struct gw_slice a, struct gw_slice b)
-{
-    size_t n = a.len < b.len ? a.len : b.len;
-    int order = n ? memcmp(a.base, b.base, n) : 0;
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}

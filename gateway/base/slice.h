@@ -59,7 +59,4 @@ bool gw_slice_eq_nocase(struct gw_slice a, struct gw_slice b);
 /* Without leading and trailing spaces and tabs. */
 struct gw_slice gw_slice_trim(struct gw_slice s);
 
-/* Order as by memcmp, a prefix before what it begins. */
-int gw_slice_compare(struct gw_slice a, struct gw_slice b);
-
 #endif

@@ -324,7 +324,8 @@ bool gw_connection_has_left(h2o_socket_t *sock)
     return poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
-bool gw_connection_has_input(h2o_socket_t *sock)
+/* Bytes from the client wait to be read, in the socket or in its input. */
+static bool has_input(h2o_socket_t *sock)
 {
     struct pollfd p = {.fd = h2o_socket_get_fd(sock), .events = POLLIN};
     return sock->input->size > 0 || poll(&p, 1, 0) == 1;
@@ -342,7 +343,7 @@ static void close_if_idle(struct gw_connection *connection)
     bool may_be_idle =
         connection->wait.what == GW_WAIT_HEAD || connection->wait.what == GW_WAIT_REQUEST ||
         (connection->wait.what == GW_WAIT_HANDSHAKE && connection->tls.handshake.ssl == NULL);
-    if (may_be_idle && connection->http1.rest == NULL && !gw_connection_has_input(connection->sock))
+    if (may_be_idle && connection->http1.rest == NULL && !has_input(connection->sock))
         gw_http1_close(connection);
 }
 

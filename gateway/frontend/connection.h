@@ -83,9 +83,6 @@ void gw_connection_close(struct gw_connection *connection);
 /* Both directions end now; who reads or writes sees it in the next turns, and closes. */
 void gw_connection_cut(struct gw_connection *connection);
 
-/* Bytes from the client wait to be read, in the socket or in its input. */
-bool gw_connection_has_input(h2o_socket_t *sock);
-
 /* The client has ended its direction, or all of it. */
 bool gw_connection_has_left(h2o_socket_t *sock);
 

@@ -78,7 +78,7 @@ void gw_http2_stream_destroy(struct gw_http2_stream *stream)
     gw_recycler_free(gw_loop_recycler(session->worker->loop), stream);
 }
 
-void gw_http2_stream_reset(struct gw_http2_stream *stream, uint32_t error_code)
+static void reset(struct gw_http2_stream *stream, uint32_t error_code)
 {
     nghttp2_submit_rst_stream(stream->session->nghttp2, NGHTTP2_FLAG_NONE, stream->id, error_code);
     gw_http2_flush_later(stream->session);
@@ -96,7 +96,7 @@ struct gw_request_fault gw_http2_fault(const h2o_req_t *req)
 
 void gw_http2_reset(h2o_req_t *req)
 {
-    gw_http2_stream_reset(stream_of(req), NGHTTP2_CANCEL);
+    reset(stream_of(req), NGHTTP2_CANCEL);
 }
 
 /* --- the request's headers; nghttp2 has checked their form --- */
@@ -230,7 +230,7 @@ void gw_http2_stream_data(struct gw_http2_stream *stream, struct gw_slice chunk)
     bool is_read = stream->request.is_at_handler && !body->collects;
     if (is_read && was_sound && body->fault != GW_BODY_SOUND) {
         gw_http2_count_limit(stream->session, gw_request_body_limit(body->fault));
-        gw_http2_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
+        reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
     }
     tell_later(stream);
 }
@@ -454,7 +454,7 @@ static void send_answer(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, 
     bool is_stuck = !begins && !stream->response.is_bodiless &&
                     state == H2O_SEND_STATE_IN_PROGRESS && stream->response.buf_count == 0;
     if (state == H2O_SEND_STATE_ERROR || is_stuck)
-        gw_http2_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
+        reset(stream, NGHTTP2_INTERNAL_ERROR);
     else if (begins)
         submit_headers(stream);
     else
@@ -521,7 +521,7 @@ void gw_http2_stream_answered(struct gw_http2_stream *stream)
 void gw_http2_stream_drain(struct gw_http2_stream *stream)
 {
     if (stream->is_disposed)
-        gw_http2_stream_reset(stream, NGHTTP2_NO_ERROR);
+        reset(stream, NGHTTP2_NO_ERROR);
 }
 
 /* --- time limits --- */
@@ -533,7 +533,7 @@ void gw_http2_stream_sweep(struct gw_http2_stream *stream, uint64_t now_ms)
     bool is_late = now_ms - stream->began_ms >= limits->body_timeout_ms;
     if (stream->is_disposed) {
         if (is_late)
-            gw_http2_stream_reset(stream, NGHTTP2_NO_ERROR);
+            reset(stream, NGHTTP2_NO_ERROR);
         return;
     }
     if (is_late && gw_request_body_is_awaited(body)) {
@@ -545,6 +545,6 @@ void gw_http2_stream_sweep(struct gw_http2_stream *stream, uint64_t now_ms)
     if (waits_since != 0 && !stream->session->output.writing &&
         now_ms - waits_since >= limits->write_timeout_ms) {
         gw_http2_count_limit(stream->session, GW_LIMIT_WRITE_TIMEOUT);
-        gw_http2_stream_reset(stream, NGHTTP2_CANCEL);
+        reset(stream, NGHTTP2_CANCEL);
     }
 }

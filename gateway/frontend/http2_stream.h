@@ -63,7 +63,6 @@ struct gw_slice gw_http2_stream_take(struct gw_http2_stream *stream, size_t leng
 void gw_http2_stream_answered(struct gw_http2_stream *stream);
 /* The session drains: nothing waits for the rest of a request that is answered. */
 void gw_http2_stream_drain(struct gw_http2_stream *stream);
-void gw_http2_stream_reset(struct gw_http2_stream *stream, uint32_t error_code);
 /* Applies the time limits. */
 void gw_http2_stream_sweep(struct gw_http2_stream *stream, uint64_t now_ms);
 

@@ -21,7 +21,6 @@ void gw_websocket_add_version(h2o_req_t *req);
 /* --- pure --- */
 
 #define GW_WEBSOCKET_KEY_LENGTH 24
-#define GW_WEBSOCKET_ACCEPT_LENGTH 28
 
 /* The base64 of 16 bytes. */
 bool gw_websocket_is_key(struct gw_slice key);

@@ -127,9 +127,17 @@ void gw_grpc_client_destroy(struct gw_grpc_client *client)
 
 /* --- resets --- */
 
+/* What has not gone out is taken back by nghttp2, of which the peer learns nothing: and at once,
+ * because the headers are borrowed. */
+static bool has_gone_out(const struct gw_grpc_client *client, const struct gw_client_call *call)
+{
+    return nghttp2_session_find_stream(client->session, call->stream_id) != NULL;
+}
+
 static bool try_reset(struct gw_grpc_client *client, const struct gw_client_call *call)
 {
-    if (!gw_budget_spend(&client->resets, gw_loop_now_ms(client->loop)))
+    if (has_gone_out(client, call) &&
+        !gw_budget_spend(&client->resets, gw_loop_now_ms(client->loop)))
         return false;
     nghttp2_submit_rst_stream(client->session, NGHTTP2_FLAG_NONE, call->stream_id, NGHTTP2_CANCEL);
     gw_client_flush_later(client);

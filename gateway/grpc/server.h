@@ -70,8 +70,6 @@ gw_pool *gw_grpc_server_pool(struct gw_grpc_server *server);
 struct gw_slice gw_server_call_path(const struct gw_server_call *call);
 struct gw_metadata gw_server_call_metadata(const struct gw_server_call *call);
 struct gw_slice gw_server_call_peer(const struct gw_server_call *call); /* "127.0.0.1:5555" */
-/* On gw_clock_ms's clock; 0: none. Past it the server answers DEADLINE_EXCEEDED by itself. */
-uint64_t gw_server_call_deadline(const struct gw_server_call *call);
 /* Lives as long as the call. */
 gw_pool *gw_server_call_pool(struct gw_server_call *call);
 void **gw_server_call_data(struct gw_server_call *call); /* the handler's own pointer */

@@ -296,8 +296,8 @@ static bool start_deadline(struct gw_server_call *call)
     }
     if (__builtin_add_overflow(call->started_ns, timeout_ns, &at_ns))
         return true; /* in centuries */
-    call->deadline_ms = at_ns / 1000000 + (at_ns % 1000000 != 0);
-    gw_timer_start(call->connection->server->loop, &call->deadline, call->deadline_ms);
+    gw_timer_start(call->connection->server->loop, &call->deadline,
+                   at_ns / 1000000 + (at_ns % 1000000 != 0));
     return true;
 }
 
@@ -485,11 +485,6 @@ struct gw_metadata gw_server_call_metadata(const struct gw_server_call *call)
 struct gw_slice gw_server_call_peer(const struct gw_server_call *call)
 {
     return gw_server_connection_peer(call->connection);
-}
-
-uint64_t gw_server_call_deadline(const struct gw_server_call *call)
-{
-    return call->deadline_ms;
 }
 
 gw_pool *gw_server_call_pool(struct gw_server_call *call)

@@ -21,7 +21,6 @@ struct gw_server_call {
     const struct gw_server_method *method; /* NULL: not known yet, or answered without one */
     void *data;
     uint64_t started_ns;
-    uint64_t deadline_ms;
     struct gw_timer deadline;
 
     struct {

@@ -193,11 +193,6 @@ void *gw_rpc_context(const struct gw_rpc *rpc)
     return rpc->method->context;
 }
 
-struct gw_server_call *gw_rpc_call(struct gw_rpc *rpc)
-{
-    return rpc->call;
-}
-
 gw_pool *gw_rpc_pool(struct gw_rpc *rpc)
 {
     return gw_server_call_pool(rpc->call);

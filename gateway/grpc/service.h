@@ -37,7 +37,6 @@ void gw_service_add(struct gw_grpc_server *server, const ProtobufCServiceDescrip
                     const struct gw_rpc_method *methods, void *context);
 
 void *gw_rpc_context(const struct gw_rpc *rpc);
-struct gw_server_call *gw_rpc_call(struct gw_rpc *rpc);
 gw_pool *gw_rpc_pool(struct gw_rpc *rpc);
 void **gw_rpc_data(struct gw_rpc *rpc);
 

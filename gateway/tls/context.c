@@ -37,7 +37,8 @@ struct gw_tls_certificate *gw_tls_certificate_of(const SSL_CTX *ssl_ctx)
 
 /* --- which certificate --- */
 
-struct gw_tls_certificate *gw_tls_choose(const struct gw_tls_context *context, SSL *ssl)
+/* For a connection that has just said what it wants. */
+static struct gw_tls_certificate *choose(const struct gw_tls_context *context, SSL *ssl)
 {
     const unsigned char *extension;
     size_t length;
@@ -56,7 +57,7 @@ struct gw_tls_certificate *gw_tls_choose(const struct gw_tls_context *context, S
 /* Before OpenSSL looks at tickets: one that belongs to another certificate is then none. */
 static int on_client_hello(SSL *ssl, int *alert, void *arg)
 {
-    const struct gw_tls_certificate *certificate = gw_tls_choose(arg, ssl);
+    const struct gw_tls_certificate *certificate = choose(arg, ssl);
     if (certificate == NULL || SSL_set_SSL_CTX(ssl, certificate->ssl_ctx) != NULL)
         return SSL_CLIENT_HELLO_SUCCESS;
     *alert = SSL_AD_INTERNAL_ERROR;

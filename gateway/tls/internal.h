@@ -61,9 +61,6 @@ int gw_tls_certificate_load(SSL_CTX *ssl_ctx, const struct gw_tls_files *files,
 void gw_tls_certificate_names(const X509 *certificate,
                               void (*on_name)(void *arg, struct gw_slice name), void *arg);
 
-/* The certificate for a connection that has just said what it wants. */
-struct gw_tls_certificate *gw_tls_choose(const struct gw_tls_context *context, SSL *ssl);
-
 /* Has gw_tls_handshake_start told of what goes on in this SSL_CTX's connections. */
 void gw_tls_handshake_install(SSL_CTX *ssl_ctx);
 

@@ -60,20 +60,6 @@ void gw_upstream_set_destroy(struct gw_upstream_set *set)
     free(set);
 }
 
-size_t gw_upstream_set_count(const struct gw_upstream_set *set)
-{
-    return set->count;
-}
-
-int gw_upstream_set_find(const struct gw_upstream_set *set, struct gw_slice name)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (gw_slice_eq(name, gw_slice_str(set->upstreams[i].config->name.text)))
-            return (int)i;
-    }
-    return -1;
-}
-
 void gw_upstream_set_stats(const struct gw_upstream_set *set, struct gw_buf *out)
 {
     gw_buf_append_byte(out, '{');

@@ -20,9 +20,6 @@ struct gw_upstream_set *gw_upstream_set_create(const struct gw_config_upstream *
                                                size_t count, uint32_t worker_count,
                                                struct gw_metrics *metrics);
 void gw_upstream_set_destroy(struct gw_upstream_set *set);
-size_t gw_upstream_set_count(const struct gw_upstream_set *set);
-/* Index by name, or -1. */
-int gw_upstream_set_find(const struct gw_upstream_set *set, struct gw_slice name);
 /* Appends the "upstreams" object of /stats. Any thread. */
 void gw_upstream_set_stats(const struct gw_upstream_set *set, struct gw_buf *out);
 

@@ -151,7 +151,7 @@ def zero_window(port, until):
     """Answers of 15 KB that are not let go."""
     path, count = "/v1/hello/" + "x" * 15_000, 0
     while time.monotonic() < until:
-        clients = [h2.Client(port, settings=[(h2.INITIAL_WINDOW_SIZE, 0)], window=False) for _ in range(10)]
+        clients = [h2.Client(port, settings=[(h2.INITIAL_WINDOW_SIZE, 0)], window=False) for _ in range(5)]
         count += len(clients)
         for client in clients:
             for _ in range(100):

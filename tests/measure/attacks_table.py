@@ -54,7 +54,8 @@ def attack_process(run, port, until, queue):
 def all_attackers(run, port, seconds):
     """How many connections they have made."""
     queue, until = multiprocessing.Queue(), time.monotonic() + seconds
-    processes = [multiprocessing.Process(target=attack_process, args=(run, port, until, queue)) for _ in range(ATTACKERS)]
+    arguments = run, port, until, queue
+    processes = [multiprocessing.Process(target=attack_process, args=arguments) for _ in range(ATTACKERS)]
     for process in processes:
         process.start()
     connections = sum(queue.get(timeout=seconds + 60) for _ in processes)

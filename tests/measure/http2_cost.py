@@ -1,7 +1,7 @@
 """CPU of a request over HTTP/2: REST through the gateway, beside nghttpx, which forwards the same call as raw gRPC.
 
-Both stand before the same backend, one after the other and in turns, on a core of their own; h2load and the backend have
-the other. Once without access logs, once with.
+Both stand before the same backend, in turns, on a core of their own; h2load and the backend have the other. Once
+without access logs, once with.
 """
 
 import os
@@ -24,8 +24,9 @@ def on_core(core, command):
 class Nghttpx(harness.Process):
     def __init__(self, t, backend, log):
         self.port = harness.free_port()
-        command = ["nghttpx", "-n1", "--single-process", "--conf=/dev/null", f"--frontend=127.0.0.1,{self.port};no-tls",
-                   f"--backend=127.0.0.1,{backend.port};;proto=h2", "--errorlog-file=/dev/null"]
+        command = ["nghttpx", "-n1", "--single-process", "--conf=/dev/null"]
+        command += [f"--frontend=127.0.0.1,{self.port};no-tls"]
+        command += [f"--backend=127.0.0.1,{backend.port};;proto=h2", "--errorlog-file=/dev/null"]
         if log is not None:
             command.append(f"--accesslog-file={log}")
         super().__init__("nghttpx", on_core(0, command), os.path.join(t.folder, "nghttpx.log"))
@@ -46,8 +47,8 @@ def start_gateway(t, backend, log):
 
 
 def requests_of(options, target, more):
-    command = ["h2load", "-t1", f"-c{options.connections}", f"-m{options.streams}", f"-D{options.seconds}", *more, target]
-    done = subprocess.run(on_core(1, command), capture_output=True, text=True, check=True)
+    command = ["h2load", "-t1", f"-c{options.connections}", f"-m{options.streams}", f"-D{options.seconds}", *more]
+    done = subprocess.run(on_core(1, [*command, target]), capture_output=True, text=True, check=True)
     found = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", done.stdout)
     harness.expect(found and found[2] == found[3] == "0", done.stdout)
     return int(found[1])

@@ -1,7 +1,7 @@
-"""Ways to read feed.v1.Feed/Watch through the gateway, as a table: one entry for each protocol that a client may choose.
+"""Ways to read feed.v1.Feed/Watch through the gateway, as a table: an entry for each protocol that a client may choose.
 
-To add one: a class with `request(fields)`, the bytes that ask for it, and `reply(count, is_first)`, what its client sends
-back on `count` bytes; and an entry in PROTOCOLS.
+To add one: a class with `request(fields)`, the bytes that ask for it, and `reply(count, is_first)`, what its client
+sends back on `count` bytes; and an entry in PROTOCOLS.
 """
 
 from __future__ import annotations

@@ -11,10 +11,11 @@ from certificates import Authority
 READ_BYTES = 1024
 FIELDS = {"size": 1000}
 
-CONFIG = feed.CONFIG.replace(
-    'listen: [{address: "127.0.0.1:@PORT@"}]',
-    'listen: [{address: "127.0.0.1:@PORT@"}, {address: "127.0.0.1:@TLS_PORT@", tls: {certificate: @CERTIFICATE@, key: @KEY@}}]',
-).replace("routes:", "routes:\n  - service: feed.v1.Feed\n    upstream: feed")
+LISTEN = 'listen: [{address: "127.0.0.1:@PORT@"}]'
+LISTEN_TLS = '{address: "127.0.0.1:@TLS_PORT@", tls: {certificate: @CERTIFICATE@, key: @KEY@}}'
+CONFIG = feed.CONFIG.replace(LISTEN, f"{LISTEN[:-1]}, {LISTEN_TLS}]").replace(
+    "routes:", "routes:\n  - service: feed.v1.Feed\n    upstream: feed"
+)
 
 
 def start(t, server):

@@ -55,21 +55,6 @@ static void spaces_and_tabs_are_trimmed(void **state)
     assert_int_equal(gw_slice_trim(empty).len, 0);
 }
 
-static void order_is_that_of_bytes(void **state)
-{
-    (void)state;
-    static const struct gw_slice sorted[] = {
-        {NULL, 0},           GW_SLICE_INIT("\0"), GW_SLICE_INIT("A"),    GW_SLICE_INIT("a"),
-        GW_SLICE_INIT("ab"), GW_SLICE_INIT("b"),  GW_SLICE_INIT("\x7f"), GW_SLICE_INIT("\x80"),
-    };
-    for (int i = 0; i < 8; i++) {
-        for (int k = 0; k < 8; k++) {
-            int order = gw_slice_compare(sorted[i], sorted[k]);
-            assert_int_equal((order > 0) - (order < 0), (i > k) - (i < k));
-        }
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -77,7 +62,6 @@ int main(void)
         cmocka_unit_test(case_of_ascii_letters_may_not_matter),
         cmocka_unit_test(prefixes_and_suffixes_are_found),
         cmocka_unit_test(spaces_and_tabs_are_trimmed),
-        cmocka_unit_test(order_is_that_of_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -509,6 +509,38 @@ static void a_client_with_too_many_cancelled_calls_drains(void **state)
     assert_int_equal(stays->result.status, GW_OK);
 }
 
+/* Their metadata is gone then; the peer never hears of them, so they wear nothing out. */
+static void cancelled_calls_that_have_not_gone_out_are_taken_back(void **state)
+{
+    (void)state;
+    enum { CALLS = 250, BYTES = 3000 };
+    static struct record records[CALLS];
+    fx.peer.max_streams = CALLS;
+    fixture_connect();
+    run_until(gw_grpc_client_state(fx.client) == GW_CLIENT_READY);
+    char *value = malloc(BYTES);
+    memset(value, 'v', BYTES);
+    const struct gw_metadatum metadata[] = {
+        {GW_SLICE("x-literal"), gw_slice(value, BYTES), GW_INDEX_NOT},
+        {GW_SLICE("x-indexed"), gw_slice(value, 20), GW_INDEX_FIELD},
+    };
+    for (size_t i = 0; i < CALLS; i++) {
+        struct gw_call_params params = params_for(&records[i]);
+        params.metadata = (struct gw_metadata){metadata, 2};
+        records[i].call = gw_grpc_client_start(fx.client, &params);
+        gw_call_send(records[i].call, GW_SLICE("\0\0\0\0\5hello"), GW_SEND_END);
+    }
+    gw_loop_turn(fx.loop, 1); /* what one write takes */
+    for (size_t i = 0; i < CALLS; i++)
+        gw_call_cancel(records[i].call);
+    memset(value, 0, BYTES);
+    free(value);
+    run_until(fx.peer.stream_count > 0);
+    run_for(50);
+    assert_in_range(fx.peer.stream_count, 1, CALLS / 2);
+    assert_false(gw_grpc_client_is_worn(fx.client));
+}
+
 static void an_idle_client_that_is_drained_closes_at_once(void **state)
 {
     (void)state;
@@ -598,6 +630,7 @@ int main(void)
         TEST(a_client_may_be_destroyed_before_it_is_connected),
         TEST(a_drained_client_closes_after_its_last_call),
         TEST(a_client_with_too_many_cancelled_calls_drains),
+        TEST(cancelled_calls_that_have_not_gone_out_are_taken_back),
         TEST(an_idle_client_that_is_drained_closes_at_once),
         TEST(a_stream_of_requests_is_sent_message_by_message),
         TEST(a_request_that_pauses_is_resumed),
