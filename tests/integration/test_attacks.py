@@ -18,7 +18,7 @@ def start(t):
 
 
 def beside(t, gateway):
-    return Beside(t, gateway, most_mib=96, path="/v1/hello/beside")
+    return Beside(t, gateway, most_mib=160, path="/v1/hello/beside")
 
 
 def expect_limits(before, after, names):
