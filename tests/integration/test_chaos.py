@@ -97,7 +97,7 @@ end
 Chaos.new
 """
 
-RARE = ["memory", "allmemory", "loop"]
+RARE = ["memory", "allmemory"]
 OFTEN = ["sleep", "late", "call", "bad", "gone", "all", "half", "raise", "reply", "message", "headers", "ctx", "other",
          "body", "status"]
 FEEDS = ["ok", "none", "slow", "fails", "middle", "silent", "endless", "large"]
@@ -191,6 +191,7 @@ class Chaos:
             BAD=bad_backend(t, rng).address,
             FOLDER=os.path.join(t.folder, "files"),
         )
+        self.rare = RARE if t.keeps_signals_back else RARE + ["loop"]
         self.done, self.unexpected, self.stops = 0, [], False
 
     def context(self):
@@ -202,7 +203,7 @@ class Chaos:
 
     def headers(self, rng):
         found = [("x-do", " ".join(
-            f"{rng.choice('qse')}-{rng.choice(RARE) if rng.random() < 0.01 else rng.choice(OFTEN)}"
+            f"{rng.choice('qse')}-{rng.choice(self.rare) if rng.random() < 0.01 else rng.choice(OFTEN)}"
             for _ in range(rng.choice([0, 0, 0, 1, 2, 3]))
         ))]
         more = [("accept", rng.choice(["text/event-stream", "application/json", "application/x-ndjson", "x/y"])),
