@@ -9,7 +9,8 @@
 #include <stddef.h>
 
 #define GW_RECYCLE_STEP 64
-#define GW_RECYCLE_CLASSES 16
+#define GW_RECYCLE_CLASSES 20
+#define GW_RECYCLE_MAX (GW_RECYCLE_STEP * GW_RECYCLE_CLASSES)
 /* Of each size; blocks above the largest are not kept. */
 #define GW_RECYCLE_KEPT_BYTES ((size_t)64 << 10)
 

@@ -11,6 +11,8 @@
 /* A list of headers this many times over the limit is not worth an answer. */
 #define HEADER_BOMB_FACTOR 4
 
+_Static_assert(sizeof(struct gw_http2_stream) <= GW_RECYCLE_MAX, "requests recycle their memory");
+
 static struct gw_http2_stream *stream_of(const h2o_req_t *req)
 {
     return H2O_STRUCT_FROM_MEMBER(struct gw_http2_stream, req, req);
