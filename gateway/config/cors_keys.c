@@ -4,9 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define HOUR ((uint64_t)3600 * 1000)
+#include "config/key_table.h"
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -121,5 +119,4 @@ static const struct gw_key keys[] = {
 };
 #undef AT
 
-const struct gw_block gw_cors_keys = {"`cors`", .keys = keys, .key_count = COUNT(keys),
-                                      .check = check_cors};
+const struct gw_block gw_cors_keys = {"`cors`", KEYS(keys), .check = check_cors};

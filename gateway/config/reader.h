@@ -1,6 +1,6 @@
 /* From nodes to structs by tables of keys. Each block of the file is a `struct gw_block`: its keys,
  * and for each key what it reads, where to and within which bounds. Unknown keys, wrong types,
- * missing keys and defaults are dealt with here, once for all of them; keys.c has the tables. */
+ * missing keys and defaults are dealt with here, once for all of them; keys.h has the tables. */
 #ifndef GW_CONFIG_READER_H
 #define GW_CONFIG_READER_H
 
