@@ -30,8 +30,8 @@ class Part:
     """A row of the table: a folder, or one file."""
 
     def __init__(self, path, level, third_party):
-        self.path = path  # "gateway/base", "gateway/main.c", "services"
-        self.name = os.path.basename(path)
+        self.path = path  # "gateway/base", "gateway/main.c", "services/common"
+        self.name = path[len("gateway/"):] if path.startswith("gateway/") else path
         self.level = level
         self.third_party = third_party
         self.may_include = set()
@@ -46,7 +46,7 @@ def parse_third_party(cell):
 
 def parse_may_include(cell, part, parts):
     """"base, schema", "levels 0 to 2 but transcode" or "all below"."""
-    levels = re.fullmatch(r"levels (\d+) to (\d+)(?: but ([\w, ]+))?", cell)
+    levels = re.fullmatch(r"levels (\d+) to (\d+)(?: but ([\w/, ]+))?", cell)
     if levels:
         excluded = re.split(r",\s*", levels[3]) if levels[3] else []
         return {p.name for p in parts if int(levels[1]) <= p.level <= int(levels[2]) and p.name not in excluded}
@@ -93,13 +93,14 @@ def third_party_error(header, part):
 def quoted_error(root, header, part, parts):
     """What is wrong with an include of a header of our own. One that is generated has its script in its place."""
     script = re.sub(r"\.h$", ".py", header)
+    if all(os.path.exists(os.path.join(root, base, header)) for base in SOURCE_FOLDERS):
+        return '"%s" is a path from more than one of %s' % (header, ", ".join(name + "/" for name in SOURCE_FOLDERS))
     for base in SOURCE_FOLDERS:
         if any(os.path.exists(os.path.join(root, base, name)) for name in (header, script)):
             other = part_of(base + "/" + header, parts)
             if other is None:
                 return '"%s" is in no folder of the table in gateway/README.md' % header
-            same = other is part or other.path.startswith(part.path + "/") or part.path.startswith(other.path + "/")
-            if same or other.name in part.may_include:
+            if other is part or other.name in part.may_include:
                 return None
             return '"%s": %s may not include %s' % (header, part.path, other.name)
     return '"%s" is not a path from %s' % (header, " or ".join(name + "/" for name in SOURCE_FOLDERS))
@@ -195,7 +196,8 @@ SELF_TEST_TREE = {
 | 2 | `high/` | | levels 0 to 1 but peer | |
 | 3 | `top/` | | all below | `h2o.h`, `h2o/*` |
 | 4 | `main.c` | | top | |
-| 4 | `../services/` | | base | `*.pb-c.h` |
+| 4 | `../services/` | | base, services/low | `*.pb-c.h` |
+| 4 | `../services/low/` | | base | |
 """,
     "gateway/base/a.h": "#include <h2o/socket.h>\n",
     "gateway/base/a.c": '#include "base/a.h"\n\n#include <h2o.h>\n',
@@ -209,7 +211,10 @@ SELF_TEST_TREE = {
     "gateway/top/g.h": "#include <nghttp2/nghttp2.h>\n",
     "gateway/elsewhere/h.c": "",
     "services/one/i.h": '#include "base/a.h"\n#include "one/v1/one.pb-c.h"\n',
-    "services/one/i.c": '#include "one/i.h"\n#include "low/b.h"\n#include <yaml.h>\n',
+    "services/one/i.c": '#include "one/i.h"\n#include "low/b.h"\n#include <yaml.h>\n#include "low/j.h"\n',
+    "services/low/j.h": '#include "one/i.h"\n#include "low/k.h"\n',
+    "services/low/k.h": "",
+    "gateway/low/k.h": "",
 }
 SELF_TEST_ERRORS = """\
 gateway/base/a.c:3: <h2o.h> is not for gateway/base
@@ -222,6 +227,8 @@ gateway/main.c:2: "base/a.h": gateway/main.c may not include base
 gateway/peer/d.h:1: "../base/a.h" goes up
 gateway/peer/d.h:2: <openssl/ssl.h> is not for gateway/peer
 gateway/top/g.h:1: <nghttp2/nghttp2.h> is not for gateway/top
+services/low/j.h:1: "one/i.h": services/low may not include services
+services/low/j.h:2: "low/k.h" is a path from more than one of gateway/, services/
 services/one/i.c:2: "low/b.h": services may not include low
 services/one/i.c:3: <yaml.h> is not for services
 """

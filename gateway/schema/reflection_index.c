@@ -1,4 +1,4 @@
-#include "grpc/reflection_index.h"
+#include "schema/reflection_index.h"
 
 #include "google/protobuf/descriptor.pb-c.h"
 

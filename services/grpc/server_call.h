@@ -1,7 +1,7 @@
 /* One call inside the server: what its connection tells it, and what it has to send.
  * Worker-local; private to the server. */
-#ifndef GW_GRPC_SERVER_CALL_H
-#define GW_GRPC_SERVER_CALL_H
+#ifndef GW_SERVICES_GRPC_SERVER_CALL_H
+#define GW_SERVICES_GRPC_SERVER_CALL_H
 
 #include <nghttp2/nghttp2.h>
 #include <sys/queue.h>

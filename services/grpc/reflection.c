@@ -5,7 +5,7 @@
 
 #include "base/vec.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
-#include "grpc/reflection_index.h"
+#include "schema/reflection_index.h"
 
 /* v1alpha differs from v1 by its package alone, so v1's messages serve both. */
 typedef Grpc__Reflection__V1__ServerReflectionRequest Request;

@@ -1,7 +1,7 @@
 /* The files of a FileDescriptorSet by name, symbol and extension: what reflection answers from.
  * Immutable. */
-#ifndef GW_GRPC_REFLECTION_INDEX_H
-#define GW_GRPC_REFLECTION_INDEX_H
+#ifndef GW_SCHEMA_REFLECTION_INDEX_H
+#define GW_SCHEMA_REFLECTION_INDEX_H
 
 #include <stdint.h>
 

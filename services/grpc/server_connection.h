@@ -1,7 +1,7 @@
 /* One connection of the server: an nghttp2 session on a libh2o socket.
  * Worker-local; private to the server. */
-#ifndef GW_GRPC_SERVER_CONNECTION_H
-#define GW_GRPC_SERVER_CONNECTION_H
+#ifndef GW_SERVICES_GRPC_SERVER_CONNECTION_H
+#define GW_SERVICES_GRPC_SERVER_CONNECTION_H
 
 #include <sys/queue.h>
 

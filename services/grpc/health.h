@@ -1,6 +1,6 @@
 /* grpc.health.v1.Health (Check, Watch) for a server. */
-#ifndef GW_GRPC_HEALTH_H
-#define GW_GRPC_HEALTH_H
+#ifndef GW_SERVICES_GRPC_HEALTH_H
+#define GW_SERVICES_GRPC_HEALTH_H
 
 #include "grpc/server.h"
 

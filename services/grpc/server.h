@@ -3,8 +3,8 @@
  * Handlers are written on bytes (struct gw_server_call) or, in services, on protobuf-c messages
  * (grpc/service.h). One server per thread; several threads share a port by sharing the listening
  * socket. Worker-local. */
-#ifndef GW_GRPC_SERVER_H
-#define GW_GRPC_SERVER_H
+#ifndef GW_SERVICES_GRPC_SERVER_H
+#define GW_SERVICES_GRPC_SERVER_H
 
 #include "base/loop.h"
 #include "grpc/call.h"

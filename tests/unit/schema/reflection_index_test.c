@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "google/protobuf/descriptor.pb-c.h"
-#include "grpc/reflection_index.h"
+#include "schema/reflection_index.h"
 
 typedef Google__Protobuf__FileDescriptorProto File;
 

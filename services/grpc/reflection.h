@@ -1,6 +1,6 @@
 /* grpc.reflection.v1.ServerReflection and v1alpha, so that grpcurl works without .proto files. */
-#ifndef GW_GRPC_REFLECTION_H
-#define GW_GRPC_REFLECTION_H
+#ifndef GW_SERVICES_GRPC_REFLECTION_H
+#define GW_SERVICES_GRPC_REFLECTION_H
 
 #include "base/error.h"
 #include "grpc/server.h"

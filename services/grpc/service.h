@@ -9,8 +9,8 @@
  *     }
  *
  * Requests must not be of recursive types: protobuf-c unpacks them without a limit on depth. */
-#ifndef GW_GRPC_SERVICE_H
-#define GW_GRPC_SERVICE_H
+#ifndef GW_SERVICES_GRPC_SERVICE_H
+#define GW_SERVICES_GRPC_SERVICE_H
 
 #include <protobuf-c/protobuf-c.h>
 
