@@ -116,7 +116,8 @@ global
     nbthread 1
 defaults
     mode http
-    option redispatch
+    retries 3
+    retry-on all-retryable-errors
     timeout connect 2s
     timeout client 30s
     timeout server 30s
