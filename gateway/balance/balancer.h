@@ -35,10 +35,10 @@ struct gw_balancer; /* each strategy begins its own struct with this one */
 
 struct gw_balancer_ops {
     const char *name; /* as in the configuration; required, as every slot but began and ended */
-    /* `endpoints` is borrowed. worker < worker_count says which of the balancers of this upstream
-     * this is. */
+    /* `endpoints` is borrowed. `first`, below `count`, is where to begin, as far as weights and
+     * eligibility leave a choice. */
     struct gw_balancer *(*create)(const struct gw_balancer_endpoint *endpoints, size_t count,
-                                  uint32_t worker, uint32_t worker_count);
+                                  size_t first);
     /* An eligible endpoint that was not tried, or GW_BALANCER_NONE. */
     int (*pick)(struct gw_balancer *self, const struct gw_pick *pick);
     /* A try on `endpoint` began, ended (after duration_us; failed: by connection, or with
@@ -61,6 +61,15 @@ extern const struct gw_balancer_ops *const gw_balancers[];
 
 /* NULL where there is none of that name. */
 const struct gw_balancer_ops *gw_balancer_find(struct gw_slice name);
+
+/* `first` for one of the balancers of an upstream: workers begin apart from each other, all of them
+ * `beginning` endpoints on, which is the same number for all workers and another one in each
+ * process. */
+static inline size_t gw_balancer_first(size_t count, uint32_t beginning, uint32_t worker,
+                                       uint32_t worker_count)
+{
+    return count == 0 ? 0 : (beginning % count + count * worker / worker_count) % count;
+}
 
 static inline int gw_balancer_pick(struct gw_balancer *b, const struct gw_pick *pick)
 {

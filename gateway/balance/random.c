@@ -13,9 +13,9 @@ struct random {
 };
 
 static struct gw_balancer *create(const struct gw_balancer_endpoint *endpoints, size_t count,
-                                  uint32_t worker, uint32_t worker_count)
+                                  size_t first)
 {
-    (void)worker, (void)worker_count;
+    (void)first;
     struct random *self = gw_alloc(sizeof(*self));
     self->super.ops = &gw_random;
     gw_eligible_set(&self->eligible, endpoints, count, false);

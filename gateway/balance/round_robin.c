@@ -22,11 +22,11 @@ static void set_endpoints(struct round_robin *self, const struct gw_balancer_end
 }
 
 static struct gw_balancer *create(const struct gw_balancer_endpoint *endpoints, size_t count,
-                                  uint32_t worker, uint32_t worker_count)
+                                  size_t first)
 {
     struct round_robin *self = gw_alloc(sizeof(*self));
     self->super.ops = &gw_round_robin;
-    self->endpoint = count * worker / worker_count;
+    self->endpoint = first;
     set_endpoints(self, endpoints, count);
     return &self->super;
 }

@@ -192,11 +192,11 @@ static void stop_schedule(struct weighted *self)
 }
 
 static struct gw_balancer *create(const struct gw_balancer_endpoint *endpoints, size_t count,
-                                  uint32_t worker, uint32_t worker_count)
+                                  size_t first)
 {
     struct weighted *self = gw_alloc(sizeof(*self));
     self->super.ops = &gw_weighted;
-    self->first = count * worker / worker_count;
+    self->first = first;
     self->credits = gw_alloc(count * sizeof(*self->credits));
     start_schedule(self, endpoints, count);
     return &self->super;

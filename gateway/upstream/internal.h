@@ -10,6 +10,7 @@
 struct gw_set_upstream {
     const struct gw_config_upstream *config;
     const struct gw_balancer_ops *balancer;
+    uint32_t beginning; /* random, or all gateways would begin with the first endpoint */
     struct gw_endpoint_metrics *endpoint_metrics; /* as config->endpoints */
     gw_metric retries;
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/random.h"
 #include "upstream/internal.h"
 
 /* --- shared by all workers --- */
@@ -44,6 +45,7 @@ struct gw_upstream_set *gw_upstream_set_create(const struct gw_config_upstream *
     set->metrics = metrics;
     for (size_t i = 0; i < count; i++) {
         set->upstreams[i].config = &config[i];
+        set->upstreams[i].beginning = (uint32_t)gw_random_u64();
         set->upstreams[i].balancer = gw_balancer_find(gw_slice_str(config[i].strategy.text));
         register_metrics(set, &set->upstreams[i]);
     }
@@ -108,8 +110,9 @@ static void open_upstream(struct gw_upstreams *upstreams, size_t index, uint32_t
     u->endpoints = gw_alloc(config->endpoint_count * sizeof(*u->endpoints));
     for (size_t i = 0; i < config->endpoint_count; i++)
         u->eligibility[i] = (struct gw_balancer_endpoint){config->endpoints[i].weight, true};
-    u->balancer = u->shared->balancer->create(u->eligibility, config->endpoint_count, worker,
-                                              upstreams->set->worker_count);
+    size_t first = gw_balancer_first(config->endpoint_count, u->shared->beginning, worker,
+                                     upstreams->set->worker_count);
+    u->balancer = u->shared->balancer->create(u->eligibility, config->endpoint_count, first);
     for (size_t i = 0; i < config->endpoint_count; i++) {
         u->endpoints[i] = gw_endpoint_create(&(struct gw_endpoint_options){
             .loop = upstreams->loop,

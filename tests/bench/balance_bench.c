@@ -32,7 +32,7 @@ static void run(const struct gw_balancer_ops *ops, size_t count)
     for (size_t i = 0; i < count; i++)
         endpoints[i] = (struct gw_balancer_endpoint){1 + gw_random_below(10), true};
     tried[0] = 1;
-    struct gw_balancer *b = ops->create(endpoints, count, 0, 1);
+    struct gw_balancer *b = ops->create(endpoints, count, 0);
     printf("%-12s %5zu endpoints: first %6.1f ns, retry %8.1f ns\n", ops->name, count,
            ns_per_pick(b, &(struct gw_pick){0}), ns_per_pick(b, &(struct gw_pick){.tried = tried}));
     gw_balancer_destroy(b);

@@ -37,8 +37,9 @@ static void only_eligible_untried_endpoints_are_picked(void **state)
         size_t count = gw_random_below(round % 5 == 0 ? MAX_ENDPOINTS : 12);
         uint32_t workers = 1 + gw_random_below(8);
         make_endpoints(endpoints, count, 100);
-        struct gw_balancer *b =
-            strategy->create(endpoints, count, gw_random_below(workers), workers);
+        struct gw_balancer *b = strategy->create(
+            endpoints, count,
+            gw_balancer_first(count, (uint32_t)gw_random_u64(), gw_random_below(workers), workers));
         for (int call = 0; call < 50; call++) {
             size_t left = 0;
             for (size_t i = 0; i < count; i++) {
@@ -67,7 +68,7 @@ static void without_endpoints_there_is_none(void **state)
 {
     (void)state;
     struct gw_balancer_endpoint endpoints[2] = {{1, false}, {1, false}};
-    struct gw_balancer *b = strategy->create(endpoints, 0, 0, 1);
+    struct gw_balancer *b = strategy->create(endpoints, 0, 0);
     assert_int_equal(gw_balancer_pick(b, &first_pick), GW_BALANCER_NONE);
     gw_balancer_endpoints_changed(b, endpoints, 2);
     assert_int_equal(gw_balancer_pick(b, &first_pick), GW_BALANCER_NONE);
@@ -84,7 +85,7 @@ static void the_set_may_grow_and_shrink(void **state)
     (void)state;
     struct gw_balancer_endpoint endpoints[MAX_ENDPOINTS];
     make_endpoints(endpoints, MAX_ENDPOINTS, 1000);
-    struct gw_balancer *b = strategy->create(endpoints, 7, 2, 3);
+    struct gw_balancer *b = strategy->create(endpoints, 7, 4);
     for (int round = 0; round < 300; round++) {
         size_t count = gw_random_below(MAX_ENDPOINTS + 1);
         gw_balancer_endpoints_changed(b, endpoints, count);
@@ -103,7 +104,7 @@ static void retries_of_a_failing_endpoint_are_spread_over_the_others(void **stat
 {
     (void)state;
     struct gw_balancer_endpoint endpoints[4] = {{5, true}, {5, true}, {5, true}, {5, true}};
-    struct gw_balancer *b = strategy->create(endpoints, 4, 0, 1);
+    struct gw_balancer *b = strategy->create(endpoints, 4, 0);
     size_t firsts[4] = {0}, retries[4] = {0};
     for (int call = 0; call < 12000; call++) {
         int endpoint = gw_balancer_pick(b, &first_pick);

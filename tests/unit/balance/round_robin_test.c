@@ -32,6 +32,22 @@ static void workers_start_at_different_endpoints(void **state)
     }
 }
 
+static void the_beginning_moves_all_workers_alike(void **state)
+{
+    (void)state;
+    struct gw_balancer_endpoint endpoints[8];
+    make_endpoints(endpoints, 8, 1);
+    for (uint32_t beginning = 0; beginning < 20; beginning++) {
+        for (uint32_t worker = 0; worker < 4; worker++) {
+            struct gw_balancer *b =
+                gw_balancer_find(GW_SLICE("round_robin"))
+                    ->create(endpoints, 8, gw_balancer_first(8, beginning, worker, 4));
+            assert_int_equal(gw_balancer_pick(b, &first_pick), (beginning + 2 * worker) % 8);
+            gw_balancer_destroy(b);
+        }
+    }
+}
+
 /* Over the whole process, whatever part of the calls each worker gets. */
 static void counts_are_even_to_one_pick_per_worker(void **state)
 {
@@ -115,6 +131,7 @@ int main(void)
         cmocka_unit_test(endpoints_take_turns),
         cmocka_unit_test(weights_do_not_matter),
         cmocka_unit_test(workers_start_at_different_endpoints),
+        cmocka_unit_test(the_beginning_moves_all_workers_alike),
         cmocka_unit_test(counts_are_even_to_one_pick_per_worker),
         cmocka_unit_test(retries_take_turns_of_their_own),
         cmocka_unit_test(an_empty_set_of_tried_is_a_first_pick),

@@ -34,7 +34,7 @@ static inline struct gw_balancer *make_balancer(const char *name,
 {
     const struct gw_balancer_ops *ops = gw_balancer_find(gw_slice_str(name));
     assert_non_null(ops);
-    return ops->create(endpoints, count, worker, worker_count);
+    return ops->create(endpoints, count, gw_balancer_first(count, 0, worker, worker_count));
 }
 
 static inline void set_tried(uint64_t *tried, size_t endpoint)

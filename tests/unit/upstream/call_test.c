@@ -232,6 +232,23 @@ static void calls_go_round_the_endpoints(void **state)
     tear_down(&f);
 }
 
+static void gateways_begin_at_different_endpoints(void **state)
+{
+    (void)state;
+    bool seen[3] = {false};
+    for (int i = 0; i < 60; i++) {
+        struct fixture f;
+        set_up(&f, 3, "round_robin");
+        open_upstream(&f);
+        struct outcome o;
+        assert_int_equal(call_once(&f, &o), GW_OK);
+        for (size_t k = 0; k < 3; k++)
+            seen[k] |= f.backends[k].calls > 0;
+        tear_down(&f);
+    }
+    assert_true(seen[0] && seen[1] && seen[2]);
+}
+
 static void a_dead_endpoint_costs_no_call_and_the_others_share_its_part(void **state)
 {
     (void)state;
@@ -545,6 +562,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_reaches_the_backend_and_its_answer_comes_back),
         cmocka_unit_test(calls_go_round_the_endpoints),
+        cmocka_unit_test(gateways_begin_at_different_endpoints),
         cmocka_unit_test(a_dead_endpoint_costs_no_call_and_the_others_share_its_part),
         cmocka_unit_test(with_no_endpoint_left_the_call_fails_at_once_and_says_why),
         cmocka_unit_test(a_backend_that_comes_back_is_found_within_two_seconds),
