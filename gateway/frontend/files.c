@@ -7,8 +7,9 @@
 
 #include "base/encoding.h"
 #include "base/mem.h"
-#include "frontend/hooked.h"
+#include "frontend/byte_ranges.h"
 #include "frontend/error_stream.h"
+#include "frontend/hooked.h"
 
 /* One for each route of the snapshot; those that lead elsewhere stay zero. libh2o knows a handler's
  * prefix from its path configuration, which is in no host: the gateway's handler calls it. */
@@ -66,8 +67,9 @@ void gw_files_destroy(struct gw_files *files)
 }
 
 /* What libh2o is about to open: errors are answered in our form, and what is no file is not opened,
- * for a pipe would stop the worker. Returns the HTTP status of the failure, or 0. */
-static int check(const char *folder, struct gw_slice name, gw_pool *pool)
+ * for a pipe would stop the worker. Returns the HTTP status of the failure, or 0; *ret_bytes only
+ * where it is a file. */
+static int check(const char *folder, struct gw_slice name, gw_pool *pool, uint64_t *ret_bytes)
 {
     struct stat status;
     bool is_index = name.len == 0 || name.base[name.len - 1] == '/';
@@ -81,6 +83,7 @@ static int check(const char *folder, struct gw_slice name, gw_pool *pool)
         return 0; /* libh2o redirects to the path with a slash */
     if (!S_ISREG(status.st_mode))
         return 404;
+    *ret_bytes = (uint64_t)status.st_size;
     return access(path.base, R_OK) == 0 ? 0 : 403;
 }
 
@@ -133,6 +136,19 @@ static bool leads_here(const struct gw_exchange *x, struct gw_slice path)
            match.value == x->route;
 }
 
+/* libh2o's handler would serve any number of ranges, each as long as the file. */
+static void check_ranges(h2o_req_t *req, uint64_t file_bytes)
+{
+    ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_RANGE, -1);
+    if (at < 0)
+        return;
+    const h2o_iovec_t *value = &req->headers.entries[at].value;
+    if (gw_byte_ranges_are_modest(gw_slice(value->base, value->len), file_bytes))
+        return;
+    for (; at >= 0; at = h2o_find_header(&req->headers, H2O_TOKEN_RANGE, -1))
+        h2o_delete_header(&req->headers, at);
+}
+
 void gw_files_serve(struct gw_exchange *x)
 {
     h2o_req_t *req = x->req;
@@ -142,10 +158,13 @@ void gw_files_serve(struct gw_exchange *x)
     bool is_prefix = path.len + 1 == folder->prefix.len &&
                      gw_slice_starts_with(folder->prefix, path); /* "/docs", to be redirected */
     int status = 404;
+    uint64_t file_bytes = 0;
     if (is_prefix)
         status = 0;
     else if (gw_slice_starts_with(path, folder->prefix) && leads_here(x, path))
-        status = check(x->route->files, gw_slice_from(path, folder->prefix.len), &req->pool);
+        status = check(x->route->files, gw_slice_from(path, folder->prefix.len), &req->pool,
+                       &file_bytes);
+    check_ranges(req, file_bytes);
     if (status != 0)
         fail(x, status);
     else if ((x->hook_phases & GW_HOOK_RESPONSE) != 0)

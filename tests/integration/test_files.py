@@ -6,6 +6,7 @@ import time
 
 import h2
 import harness
+from beside import Beside
 from harness import expect, expect_equal, expect_error, expect_within
 
 CONFIG = """
@@ -85,6 +86,28 @@ def test_head_and_conditions_and_ranges(t):
     expect_equal((response.status, response.body), (206, b"Docs"))
     t.write("docs/style.css", "changed{}")
     expect_equal(gateway.get("/docs/style.css", {"If-None-Match": tag}).body, b"changed{}")
+
+
+def test_many_or_overlapping_ranges_are_the_whole_file(t):
+    gateway = start(t)
+    body = b"0123456789" * 100_000
+    t.write("docs/large.txt", body.decode())
+    whole = 0
+    with Beside(t, gateway, path="/docs/style.css"):
+        for ranges in "0-," * 999 + "0-", "0-,0-", "-5,-5", "0-9,9-19", ",".join(f"{i}-{i}" for i in range(0, 20, 2)):
+            response = gateway.get("/docs/large.txt", {"Range": "bytes=" + ranges})
+            expect_equal((response.status, response.body == body), (200, True), ranges[:20])
+            with h2.Client(gateway.port) as client:
+                for _ in range(5):
+                    answer = client.answer(client.request("/docs/large.txt", more=[("range", "bytes=" + ranges)]))
+                    expect_equal((answer.status, answer.body == body), (200, True), ranges[:20])
+            whole += 1
+    expect_equal(whole, 5)
+    for ranges in "0-3,10-13", "5-9,-5", "0-0,2-2,4-4,6-6,8-8,10-10,12-12,14-14":
+        response = gateway.get("/docs/large.txt", {"Range": "bytes=" + ranges})
+        expect_equal(response.status, 206, ranges)
+        expect(len(response.body) < 2000, f"{len(response.body)} bytes")
+        expect_equal(response.body.count(b"Content-Range") or response.body.count(b"content-range"), ranges.count(",") + 1)
 
 
 def test_a_range_that_is_not_in_the_file_is_416(t):
