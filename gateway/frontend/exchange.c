@@ -140,6 +140,9 @@ static void answer_fault(struct gw_exchange *x, const struct gw_request_fault *f
     if (fault->http_status == 431) {
         code = GW_RESOURCE_EXHAUSTED;
         gw_exchange_count_limit(x, GW_LIMIT_HEADERS);
+    } else if (fault->http_status == 413) {
+        code = GW_RESOURCE_EXHAUSTED;
+        gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
     } else if (fault->http_status == 408) {
         code = GW_DEADLINE_EXCEEDED;
     } else if (fault->http_status == 503) {
@@ -156,7 +159,9 @@ static void answer_fault(struct gw_exchange *x, const struct gw_request_fault *f
 static struct gw_slice body_too_large(const struct gw_exchange *x)
 {
     uint64_t limit = x->worker->frontend->config->limits.request_body_bytes;
-    return gw_pool_printf(&x->req->pool, "the body is over %llu bytes", (unsigned long long)limit);
+    return gw_pool_printf(&x->req->pool, "%s is over %llu bytes",
+                          x->headers.protocol == GW_PROTOCOL_REST ? "the body" : "a message",
+                          (unsigned long long)limit);
 }
 
 void gw_exchange_body_failure(struct gw_exchange *x, struct gw_failure *ret_failure)

@@ -99,6 +99,7 @@ bool gw_grpc_begin(struct gw_exchange *x, const struct gw_route_match *match)
     if (read_timeout(x) != 0)
         return refuse(x, GW_INTERNAL, GW_SLICE("malformed grpc-timeout"));
     x->body->limit_bytes = gw_grpc_body_limit(x);
+    gw_request_body_watch(x->body, gw_grpc_request_is_too_large, x);
     return true;
 }
 

@@ -75,6 +75,26 @@ int gw_grpc_request_message(const struct gw_exchange *x, struct gw_slice *ret_fr
     return 0;
 }
 
+/* Of base64 as much as holds a prefix, in the smallest pieces. */
+#define TEXT_LOOKED_AT 20
+
+bool gw_grpc_request_is_too_large(const void *arg, struct gw_slice bytes)
+{
+    const struct gw_exchange *x = arg;
+    struct gw_buf begin = GW_BUF_HEAP;
+    size_t size;
+    if (x->headers.protocol == GW_PROTOCOL_GRPC_WEB_TEXT) {
+        size_t length = bytes.len < TEXT_LOOKED_AT ? bytes.len : TEXT_LOOKED_AT;
+        if (gw_base64_decode_pieces(&begin, gw_slice(bytes.base, length / 4 * 4)) != 0)
+            begin.len = 0;
+        bytes = gw_buf_slice(&begin);
+    }
+    bool is_too_large =
+        gw_frame_measure(bytes, message_limit(x), true, &size) == GW_FRAME_TOO_LARGE;
+    gw_buf_dispose(&begin);
+    return is_too_large;
+}
+
 int gw_grpc_request_measure(const struct gw_exchange *x, struct gw_slice bytes, size_t *ret_size,
                             struct gw_failure *ret_failure)
 {

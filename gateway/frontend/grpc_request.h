@@ -7,6 +7,9 @@
 
 /* Of a body that is collected: limits.request_body holds for its message. */
 uint64_t gw_grpc_body_limit(const struct gw_exchange *x);
+/* Whether a body that begins with these bytes announces a message over limits.request_body; `arg`
+ * is the exchange. */
+bool gw_grpc_request_is_too_large(const void *arg, struct gw_slice bytes);
 /* The one message of a body that is complete. -1 and the failure. *ret_framed is in the body or in
  * the request's pool. */
 int gw_grpc_request_message(const struct gw_exchange *x, struct gw_slice *ret_framed,

@@ -24,18 +24,63 @@ static enum gw_http1_outcome check_head(struct gw_connection *connection)
                                &connection->http1.in_chunks, &connection->http1.fault);
 }
 
-/* libh2o decodes a body where it stands, so each byte is looked at before it is passed on. */
-static bool is_body_sound(struct gw_connection *connection)
+static void count_limit(const struct gw_connection *connection, enum gw_limit limit)
+{
+    const struct gw_worker *worker = connection->worker;
+    gw_http_metrics_count_limit(worker->frontend->http_metrics, worker->shard, limit);
+}
+
+/* What becomes of a request that is refused before it is in: while its head comes in, and its body.
+ */
+struct refusal {
+    struct gw_request_fault head;
+    const struct gw_slice *body_answer; /* all of it */
+};
+
+#define BODY_ANSWER(status, length, json)                                                          \
+    GW_SLICE_INIT("HTTP/1.1 " status "\r\n"                                                        \
+                  "Connection: close\r\n"                                                          \
+                  "Content-Type: application/json\r\n"                                             \
+                  "Content-Length: " #length "\r\n"                                                \
+                  "\r\n" json);                                                                    \
+    _Static_assert(sizeof(json) - 1 == length, "Content-Length")
+
+static const struct gw_slice late_body =
+    BODY_ANSWER("408 Request Timeout", 67,
+                "{\"code\":4,\"message\":\"the body did not arrive in time\",\"details\":[]}");
+static const struct gw_slice body_without_memory =
+    BODY_ANSWER("503 Service Unavailable", 62,
+                "{\"code\":14,\"message\":\"no memory for the request\",\"details\":[]}");
+static const struct gw_slice body_bad_chunk =
+    BODY_ANSWER("400 Bad Request", 68,
+                "{\"code\":3,\"message\":\"a chunk of the body is malformed\",\"details\":[]}");
+static const struct gw_slice body_large_chunk = BODY_ANSWER(
+    "413 Payload Too Large", 77,
+    "{\"code\":8,\"message\":\"the chunks of the body are over the limit\",\"details\":[]}");
+
+static const struct refusal late = {{408, "the request's headers did not arrive in time"},
+                                    &late_body};
+static const struct refusal no_memory = {{503, "no memory for the request"}, &body_without_memory};
+static const struct refusal bad_chunk = {{400, "a chunk of the body is malformed"},
+                                         &body_bad_chunk};
+static const struct refusal large_chunk = {{413, "the chunks of the body are over the limit"},
+                                           &body_large_chunk};
+
+/* libh2o decodes a body where it stands, so each byte is looked at before it is passed on. NULL:
+ * nothing is wrong. */
+static const struct refusal *check_body(struct gw_connection *connection)
 {
     const h2o_buffer_t *input = connection->sock->input;
     if (!connection->http1.in_chunks)
-        return true;
+        return NULL;
     size_t seen = connection->http1.seen_bytes, used;
     enum gw_http1_outcome outcome = gw_http1_chunks_check(
         &connection->http1.chunks, gw_slice(input->bytes + seen, input->size - seen), &used);
     connection->http1.seen_bytes = input->size;
     connection->http1.in_chunks = outcome == GW_HTTP1_INCOMPLETE;
-    return outcome != GW_HTTP1_REFUSED;
+    return outcome == GW_HTTP1_REFUSED     ? &bad_chunk
+           : outcome == GW_HTTP1_TOO_LARGE ? &large_chunk
+                                           : NULL;
 }
 
 static void replace_head(struct gw_connection *connection)
@@ -59,37 +104,6 @@ static bool is_read_by_libh2o(const struct gw_connection *connection)
 
 /* --- requests that are refused before they are in --- */
 
-/* What becomes of a request: while its head comes in, and its body. */
-struct refusal {
-    struct gw_request_fault head;
-    const struct gw_slice *body_answer; /* all of it */
-};
-
-#define BODY_ANSWER(status, length, json)                                                          \
-    GW_SLICE_INIT("HTTP/1.1 " status "\r\n"                                                        \
-                  "Connection: close\r\n"                                                          \
-                  "Content-Type: application/json\r\n"                                             \
-                  "Content-Length: " #length "\r\n"                                                \
-                  "\r\n" json);                                                                    \
-    _Static_assert(sizeof(json) - 1 == length, "Content-Length")
-
-static const struct gw_slice late_body =
-    BODY_ANSWER("408 Request Timeout", 67,
-                "{\"code\":4,\"message\":\"the body did not arrive in time\",\"details\":[]}");
-static const struct gw_slice body_without_memory =
-    BODY_ANSWER("503 Service Unavailable", 62,
-                "{\"code\":14,\"message\":\"no memory for the request\",\"details\":[]}");
-
-static const struct gw_slice body_bad_chunk =
-    BODY_ANSWER("400 Bad Request", 68,
-                "{\"code\":3,\"message\":\"a chunk of the body is malformed\",\"details\":[]}");
-
-static const struct refusal late = {{408, "the request's headers did not arrive in time"},
-                                    &late_body};
-static const struct refusal no_memory = {{503, "no memory for the request"}, &body_without_memory};
-static const struct refusal bad_chunk = {{400, "a chunk of the body is malformed"},
-                                         &body_bad_chunk};
-
 static void on_refusal_sent(h2o_socket_t *sock, const char *error)
 {
     struct gw_connection *connection = sock->on_close.data;
@@ -110,6 +124,8 @@ static void refuse_body(struct gw_connection *connection, const struct gw_slice 
 
 static void refuse(struct gw_connection *connection, const struct refusal *refusal)
 {
+    if (refusal == &large_chunk && connection->wait.what == GW_WAIT_BODY)
+        count_limit(connection, GW_LIMIT_REQUEST_BODY);
     bool is_serving = connection->http1.libh2o_read != NULL;
     if (connection->sock->input->size == 0 || (is_serving && !is_read_by_libh2o(connection))) {
         gw_http1_close(connection);
@@ -130,7 +146,6 @@ static void refuse(struct gw_connection *connection, const struct refusal *refus
 /* A buffer of the size that all begin with is not charged. */
 static bool has_room(struct gw_connection *connection)
 {
-    const struct gw_worker *worker = connection->worker;
     size_t bytes = connection->sock->input->capacity;
     if (bytes <= h2o_socket_buffer_prototype._initial_buf.capacity)
         bytes = 0;
@@ -138,8 +153,7 @@ static bool has_room(struct gw_connection *connection)
         gw_request_memory_resize(&connection->memory, &connection->http1.held_bytes, bytes);
     if (outcome == GW_REQUEST_MEMORY_FITS)
         return true;
-    gw_http_metrics_count_limit(worker->frontend->http_metrics, worker->shard,
-                                gw_request_memory_limit(outcome));
+    count_limit(connection, gw_request_memory_limit(outcome));
     return false;
 }
 
@@ -157,14 +171,17 @@ bool gw_http1_admit(struct gw_connection *connection)
             gw_connection_await(connection, GW_WAIT_HEAD);
         return false;
     case GW_HTTP1_REFUSED:
+    case GW_HTTP1_TOO_LARGE:
         replace_head(connection);
         break;
     case GW_HTTP1_SOUND:
         connection->http1.is_head_checked = true;
-        connection->http1.chunks = (struct gw_http1_chunks){0};
+        connection->http1.chunks = (struct gw_http1_chunks){
+            .limit_bytes = connection->worker->frontend->config->limits.request_body_bytes};
         connection->http1.seen_bytes = connection->http1.scanned;
-        if (!is_body_sound(connection)) {
-            connection->http1.fault = bad_chunk.head;
+        const struct refusal *refusal = check_body(connection);
+        if (refusal != NULL) {
+            connection->http1.fault = refusal->head;
             replace_head(connection);
         }
         break;
@@ -199,8 +216,9 @@ static void on_bytes(h2o_socket_t *sock, const char *error)
     }
     if (!gw_http1_admit(connection))
         return;
-    if (!is_body_sound(connection)) {
-        refuse(connection, &bad_chunk);
+    const struct refusal *refusal = check_body(connection);
+    if (refusal != NULL) {
+        refuse(connection, refusal);
         return;
     }
     connection->http1.libh2o_read(sock, NULL);

@@ -20,6 +20,7 @@ enum state {
     END_LF,
     END,
     REFUSED,
+    TOO_LARGE,
 };
 
 static bool is_blank(char c)
@@ -59,6 +60,10 @@ static enum state take_digit(struct gw_http1_chunks *chunks, char c)
 static enum state end_line(struct gw_http1_chunks *chunks, char c)
 {
     chunks->digits = 0;
+    if (__builtin_add_overflow(chunks->total_bytes, chunks->size, &chunks->total_bytes))
+        chunks->total_bytes = UINT64_MAX;
+    if (c == '\n' && chunks->limit_bytes > 0 && chunks->total_bytes > chunks->limit_bytes)
+        return TOO_LARGE;
     return expect(c == '\n', chunks->size > 0 ? DATA : TRAILER);
 }
 
@@ -113,14 +118,14 @@ enum gw_http1_outcome gw_http1_chunks_check(struct gw_http1_chunks *chunks, stru
                                             size_t *ret_used)
 {
     size_t used = 0;
-    while (used < bytes.len && chunks->state != END && chunks->state != REFUSED) {
+    while (used < bytes.len && chunks->state < END) {
         if (chunks->state == DATA)
             used += pass_data(chunks, bytes.len - used);
         else
             chunks->state = take(chunks, bytes.base[used++]);
     }
-    if (chunks->state == REFUSED)
-        return GW_HTTP1_REFUSED;
+    if (chunks->state > END)
+        return chunks->state == REFUSED ? GW_HTTP1_REFUSED : GW_HTTP1_TOO_LARGE;
     *ret_used = used;
     return chunks->state == END ? GW_HTTP1_SOUND : GW_HTTP1_INCOMPLETE;
 }

@@ -14,7 +14,8 @@ struct gw_http1_limits {
 /* A method or a header's name, RFC 9110 section 5.6.2. */
 bool gw_http_is_token(struct gw_slice s);
 
-enum gw_http1_outcome { GW_HTTP1_INCOMPLETE, GW_HTTP1_SOUND, GW_HTTP1_REFUSED };
+/* TOO_LARGE: only of a body, see http1_chunks.h. */
+enum gw_http1_outcome { GW_HTTP1_INCOMPLETE, GW_HTTP1_SOUND, GW_HTTP1_REFUSED, GW_HTTP1_TOO_LARGE };
 
 /* `bytes` begins with a request's head; what follows it is not looked at. *scanned (0 at first)
  * remembers how much of it was seen to hold no end yet, so that a head that comes byte by byte

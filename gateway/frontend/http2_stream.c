@@ -144,6 +144,9 @@ static void regular_header(struct gw_http2_stream *stream, struct gw_slice name,
     const h2o_token_t *token = h2o_lookup_token(name.base, name.len);
     if (token == H2O_TOKEN_COOKIE) {
         add_cookie(stream, value);
+    } else if (token == H2O_TOKEN_CONTENT_LENGTH) {
+        size_t length = h2o_strtosize(value.base, value.len);
+        stream->request.body.announced = length != SIZE_MAX ? length : 0;
     } else if (token == H2O_TOKEN_HOST) {
         stream->request.host = gw_pool_dup(&req->pool, value);
     } else if (token == H2O_TOKEN_EXPECT) {

@@ -89,10 +89,23 @@ void gw_request_body_move(struct gw_request_body *body, struct gw_buf *out)
     body->bytes = (struct gw_slice){0};
 }
 
+void gw_request_body_watch(struct gw_request_body *body, gw_request_body_check check,
+                           const void *arg)
+{
+    body->check = check;
+    body->check_arg = arg;
+}
+
+static bool is_too_large(const struct gw_request_body *body)
+{
+    return body->received > body->limit_bytes || body->announced > body->limit_bytes ||
+           (body->check != NULL && body->check(body->check_arg, body->bytes));
+}
+
 bool gw_request_body_collect(struct gw_request_body *body, gw_request_body_fn on_end, void *arg)
 {
     body->collects = true;
-    if (body->received > body->limit_bytes)
+    if (is_too_large(body))
         gw_request_body_fail(body, GW_BODY_TOO_LARGE);
     if (has_ended(body))
         return true;
@@ -144,6 +157,10 @@ void gw_request_body_receive(struct gw_request_body *body, struct gw_slice chunk
         gw_buf_consume(&body->buffer, body->buffer.len - body->bytes.len);
     gw_buf_append(&body->buffer, chunk);
     body->bytes = gw_buf_slice(&body->buffer);
+    if (body->collects && body->check != NULL && body->check(body->check_arg, body->bytes)) {
+        gw_request_body_fail(body, GW_BODY_TOO_LARGE);
+        return;
+    }
     if (charge(body) && body->collects)
         gw_request_body_grant(body, chunk.len);
 }

@@ -16,6 +16,8 @@
 
 struct gw_request_body;
 typedef void (*gw_request_body_fn)(void *arg);
+/* Whether a body that begins with these bytes announces more than is allowed. */
+typedef bool (*gw_request_body_check)(const void *arg, struct gw_slice bytes);
 
 /* What the protocol does; all slots are required. */
 struct gw_request_body_ops {
@@ -25,7 +27,7 @@ struct gw_request_body_ops {
 
 enum gw_request_body_fault {
     GW_BODY_SOUND,
-    GW_BODY_TOO_LARGE,              /* over limits.request_body */
+    GW_BODY_TOO_LARGE,              /* over limits.request_body, or announced to be */
     GW_BODY_TOO_SLOW,               /* not there within limits.body_timeout */
     GW_BODY_OVER_CONNECTION_MEMORY, /* over limits.request_memory_per_connection */
     GW_BODY_OVER_MEMORY             /* over limits.request_memory */
@@ -39,6 +41,7 @@ struct gw_request_body {
     enum gw_request_body_fault fault;
     uint64_t received;                     /* bytes, consumed ones too */
     uint64_t limit_bytes;                  /* of collecting */
+    uint64_t announced;                    /* by the request's headers; 0: unknown */
     const struct gw_request_body_ops *ops; /* NULL: all of it was there at once */
     struct gw_buf buffer;
     struct gw_request_memory_account *memory;
@@ -46,6 +49,8 @@ struct gw_request_body {
     size_t held_bytes; /* of `memory` */
     gw_request_body_fn fn;
     void *arg;
+    gw_request_body_check check;
+    const void *check_arg;
 };
 
 /* Of a request that reached a handler; once for each. */
@@ -66,6 +71,11 @@ bool gw_request_body_keep(struct gw_request_body *body, size_t bytes);
 /* Waits for all of it, which the client may send meanwhile. True where there is nothing to wait
  * for; else on_end is called, once: it is complete, or body->fault says why it will not be. */
 bool gw_request_body_collect(struct gw_request_body *body, gw_request_body_fn on_end, void *arg);
+
+/* Of a body that is to be collected, and has its sizes in it: it fails as too large as soon as
+ * `check` says so of what has come. */
+void gw_request_body_watch(struct gw_request_body *body, gw_request_body_check check,
+                           const void *arg);
 
 /* What a client has met that caused the fault. */
 enum gw_limit gw_request_body_limit(enum gw_request_body_fault fault);

@@ -9,12 +9,61 @@
 
 /* --- wslay --- */
 
+/* wslay tells of a frame when the first byte of its payload is there, but a head announces how long
+ * it will be, and that may be too much: each head is collected here, given to wslay alone, and then
+ * looked at. Of what follows wslay gets no more than the frame's own. */
+
+/* Of the whole head, as far as can be seen. */
+static size_t head_bytes(const struct gw_websocket_frames *frames)
+{
+    if (frames->head_length < 2)
+        return 2;
+    unsigned length = frames->head[1] & 0x7f, mask = frames->head[1] & 0x80;
+    return 2 + (length == 127 ? 8u : length == 126 ? 2u : 0u) + (mask != 0 ? 4u : 0u);
+}
+
+static bool has_head(const struct gw_websocket_frames *frames)
+{
+    return frames->head_length >= 2 && frames->head_length == head_bytes(frames);
+}
+
+static uint64_t announced_bytes(const struct gw_websocket_frames *frames)
+{
+    unsigned length = frames->head[1] & 0x7f, count = length == 127 ? 8 : length == 126 ? 2 : 0;
+    uint64_t bytes = count > 0 ? 0 : length;
+    for (unsigned i = 0; i < count; i++)
+        bytes = bytes << 8 | frames->head[2 + i];
+    return bytes;
+}
+
+static void collect_head(struct gw_websocket_frames *frames)
+{
+    while (!has_head(frames) && frames->input.len > 0) {
+        frames->head[frames->head_length++] = (uint8_t)*frames->input.base;
+        frames->input = gw_slice_from(frames->input, 1);
+    }
+}
+
+static size_t give_head(struct gw_websocket_frames *frames, uint8_t *buf, size_t length)
+{
+    size_t left = frames->head_length - frames->head_taken;
+    if (length > left)
+        length = left;
+    memcpy(buf, frames->head + frames->head_taken, length);
+    frames->head_taken += length;
+    return length;
+}
+
 static ssize_t on_wslay_recv(uint8_t *buf, size_t length, int flags, void *arg)
 {
     struct gw_websocket_frames *frames = arg;
     (void)flags;
+    if (!frames->in_frame)
+        return has_head(frames) ? (ssize_t)give_head(frames, buf, length) : 0;
     if (length > frames->input.len)
         length = frames->input.len;
+    if (length > frames->left)
+        length = (size_t)frames->left;
     if (length > 0)
         memcpy(buf, frames->input.base, length);
     frames->input = gw_slice_from(frames->input, length);
@@ -60,20 +109,19 @@ static bool fail(struct gw_websocket_event *event, enum gw_websocket_code code, 
 }
 
 /* A frame of a message begins. */
-static bool begin_data(struct gw_websocket_frames *frames, const struct wslay_frame_iocb *frame,
-                       struct gw_websocket_event *event)
+static bool begin_data(struct gw_websocket_frames *frames, struct gw_websocket_event *event)
 {
-    bool goes_on = frame->opcode == WSLAY_CONTINUATION_FRAME;
+    bool goes_on = frames->opcode == WSLAY_CONTINUATION_FRAME;
     if (goes_on != frames->in_message)
         return fail(event, GW_WEBSOCKET_PROTOCOL_ERROR,
                     goes_on ? "a continuation of no message" : "a message within another");
-    if (frame->opcode == WSLAY_BINARY_FRAME)
+    if (frames->opcode == WSLAY_BINARY_FRAME)
         return fail(event, GW_WEBSOCKET_UNSUPPORTED, "expected a text frame, found a binary one");
     if (!goes_on) {
         frames->message.len = 0;
         frames->fragments = 0;
     }
-    if (frame->payload_length > frames->max_message_bytes - frames->message.len)
+    if (frames->left > frames->max_message_bytes - frames->message.len)
         return fail(event, GW_WEBSOCKET_TOO_BIG, "the message is too large");
     if (++frames->fragments > GW_WEBSOCKET_FRAGMENTS_MAX)
         return fail(event, GW_WEBSOCKET_TOO_BIG, "the message comes in too many frames");
@@ -81,23 +129,23 @@ static bool begin_data(struct gw_websocket_frames *frames, const struct wslay_fr
     return true;
 }
 
-static bool begin_frame(struct gw_websocket_frames *frames, const struct wslay_frame_iocb *frame,
-                        struct gw_websocket_event *event)
+/* wslay has taken the head, and found its lengths sound. */
+static bool begin_frame(struct gw_websocket_frames *frames, struct gw_websocket_event *event)
 {
-    if (frame->rsv != 0)
+    if ((frames->head[0] & 0x70) != 0)
         return fail(event, GW_WEBSOCKET_PROTOCOL_ERROR, "a reserved bit of a frame is set");
-    if (!frame->mask)
+    if ((frames->head[1] & 0x80) == 0)
         return fail(event, GW_WEBSOCKET_PROTOCOL_ERROR, "a frame without mask");
     frames->in_frame = true;
-    frames->is_last = frame->fin;
-    frames->opcode = frame->opcode;
-    frames->left = frame->payload_length;
+    frames->is_last = (frames->head[0] & 0x80) != 0;
+    frames->opcode = frames->head[0] & 0x0f;
+    frames->left = announced_bytes(frames);
     frames->control_length = 0;
-    switch (frame->opcode) {
+    switch (frames->opcode) {
     case WSLAY_CONTINUATION_FRAME:
     case WSLAY_TEXT_FRAME:
     case WSLAY_BINARY_FRAME:
-        return begin_data(frames, frame, event);
+        return begin_data(frames, event);
     case WSLAY_CONNECTION_CLOSE:
     case WSLAY_PING:
     case WSLAY_PONG:
@@ -160,6 +208,7 @@ static bool end_frame(struct gw_websocket_frames *frames, struct gw_websocket_ev
 {
     struct gw_slice control = gw_slice(frames->control, frames->control_length);
     frames->in_frame = false;
+    frames->head_length = frames->head_taken = 0;
     switch (frames->opcode) {
     case WSLAY_CONNECTION_CLOSE:
         read_close(control, event);
@@ -187,19 +236,22 @@ static void read_on(struct gw_websocket_frames *frames, struct gw_websocket_even
 {
     for (;;) {
         struct wslay_frame_iocb frame = {0};
+        if (!frames->in_frame)
+            collect_head(frames);
         ssize_t n = wslay_frame_recv(frames->wslay, &frame);
-        if (n == WSLAY_ERR_WANT_READ) {
-            give(event, GW_WEBSOCKET_MORE, (struct gw_slice){0});
-            return;
-        }
-        if (n < 0) {
+        if (n < 0 && n != WSLAY_ERR_WANT_READ) {
             fail(event, GW_WEBSOCKET_PROTOCOL_ERROR, "a frame with a length that it cannot have");
             return;
         }
-        if (!frames->in_frame && !begin_frame(frames, &frame, event))
+        bool begins = !frames->in_frame && has_head(frames);
+        if (begins && !begin_frame(frames, event))
             return;
+        if (n == WSLAY_ERR_WANT_READ && !begins) {
+            give(event, GW_WEBSOCKET_MORE, (struct gw_slice){0});
+            return;
+        }
         take_payload(frames, gw_slice(frame.data, frame.data_length));
-        if (frames->left == 0 && end_frame(frames, event))
+        if (n >= 0 && frames->left == 0 && end_frame(frames, event))
             return;
     }
 }

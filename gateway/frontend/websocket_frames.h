@@ -36,6 +36,8 @@ enum gw_websocket_kind {
 };
 
 #define GW_WEBSOCKET_CONTROL_MAX 125
+/* Of a frame's head with its mask, RFC 6455 section 5.2. */
+#define GW_WEBSOCKET_HEAD_MAX 14
 /* Of a close frame. */
 #define GW_WEBSOCKET_REASON_MAX (GW_WEBSOCKET_CONTROL_MAX - 2)
 /* A message may come in as many frames. */
@@ -53,6 +55,9 @@ struct gw_websocket_frames {
     wslay_frame_context_ptr wslay;
     uint64_t max_message_bytes;
     struct gw_slice input; /* of the read under way */
+    /* The frame's head, as far as it has come, and as far as wslay has it. */
+    uint8_t head[GW_WEBSOCKET_HEAD_MAX];
+    size_t head_length, head_taken;
     struct gw_buf *output; /* of the write under way */
     /* The frame that is coming in. */
     bool in_frame, is_last;

@@ -131,6 +131,39 @@ static void extensions_and_trailers_have_a_bound_together(void **state)
     assert_int_equal(outcome, GW_HTTP1_REFUSED);
 }
 
+static void sizes_over_the_limit_are_told_when_they_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum gw_http1_outcome outcome;
+    } bodies[] = {
+        {"a\r\n", GW_HTTP1_INCOMPLETE},
+        {"b\r\n", GW_HTTP1_TOO_LARGE},
+        {"b\r", GW_HTTP1_INCOMPLETE},
+        {"ffffffffffffffff\r\n", GW_HTTP1_TOO_LARGE},
+        {"5\r\n01234\r\n5\r\n01234\r\n0\r\n\r\n", GW_HTTP1_SOUND},
+        {"5\r\n01234\r\n6\r\n", GW_HTTP1_TOO_LARGE},
+        {"5\r\n01234\r\nffffffffffffffff\r\n", GW_HTTP1_TOO_LARGE},
+        {"b\n", GW_HTTP1_REFUSED},
+        {"b\r\r", GW_HTTP1_REFUSED},
+    };
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
+        for (size_t step = 1; step <= strlen(bodies[i].text); step++) {
+            struct gw_http1_chunks chunks = {.limit_bytes = 10};
+            enum gw_http1_outcome outcome = GW_HTTP1_INCOMPLETE;
+            struct gw_slice bytes = gw_slice_str(bodies[i].text);
+            for (size_t used; bytes.len > 0 && outcome == GW_HTTP1_INCOMPLETE;) {
+                size_t n = bytes.len < step ? bytes.len : step;
+                outcome = gw_http1_chunks_check(&chunks, gw_slice(bytes.base, n), &used);
+                bytes = gw_slice_from(bytes, n);
+            }
+            if (outcome != bodies[i].outcome)
+                fail_msg("%s in steps of %zu: %d", bodies[i].text, step, outcome);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +171,7 @@ int main(void)
         cmocka_unit_test(unsound_bodies_are_refused),
         cmocka_unit_test(a_body_without_its_end_is_waited_for),
         cmocka_unit_test(extensions_and_trailers_have_a_bound_together),
+        cmocka_unit_test(sizes_over_the_limit_are_told_when_they_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

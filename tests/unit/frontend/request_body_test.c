@@ -191,6 +191,41 @@ static void a_body_that_is_over_the_limit_already_is_not_waited_for(void **state
     assert_int_equal(f->body.fault, GW_BODY_TOO_LARGE);
 }
 
+static void a_body_that_announces_too_much_is_not_waited_for(void **state)
+{
+    struct fixture *f = begin(state);
+    f->body.announced = 11;
+    assert_true(gw_request_body_collect(&f->body, on_news, f));
+    assert_int_equal(f->body.fault, GW_BODY_TOO_LARGE);
+    f = begin(state);
+    f->body.announced = 10;
+    assert_false(gw_request_body_collect(&f->body, on_news, f));
+}
+
+static bool begins_with_two(const void *arg, struct gw_slice bytes)
+{
+    (void)arg;
+    return gw_slice_starts_with(bytes, GW_SLICE("ab"));
+}
+
+static void a_body_whose_beginning_announces_too_much_fails_at_once(void **state)
+{
+    struct fixture *f = begin(state);
+    gw_request_body_watch(&f->body, begins_with_two, NULL);
+    assert_false(gw_request_body_collect(&f->body, on_news, f));
+    receive(f, "a");
+    assert_int_equal(f->body.fault, GW_BODY_SOUND);
+    receive(f, "b");
+    assert_int_equal(f->body.fault, GW_BODY_TOO_LARGE);
+    gw_request_body_tell(&f->body);
+    assert_int_equal(f->told, 1);
+    f = begin(state);
+    gw_request_body_watch(&f->body, begins_with_two, NULL);
+    receive(f, "abc");
+    assert_true(gw_request_body_collect(&f->body, on_news, f));
+    assert_int_equal(f->body.fault, GW_BODY_TOO_LARGE);
+}
+
 static void a_body_that_is_late_is_let_go(void **state)
 {
     struct fixture *f = begin(state);
@@ -279,6 +314,8 @@ int main(void)
         cmocka_unit_test(a_body_that_is_there_is_collected_at_once),
         cmocka_unit_test(a_body_over_the_limit_is_let_go),
         cmocka_unit_test(a_body_that_is_over_the_limit_already_is_not_waited_for),
+        cmocka_unit_test(a_body_that_announces_too_much_is_not_waited_for),
+        cmocka_unit_test(a_body_whose_beginning_announces_too_much_fails_at_once),
         cmocka_unit_test(a_body_that_is_late_is_let_go),
         cmocka_unit_test(what_is_held_is_charged_until_it_is_let_go),
         cmocka_unit_test(a_body_that_has_no_room_is_let_go),
