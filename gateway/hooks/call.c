@@ -1,5 +1,5 @@
 /* The way of one request through its hooks. */
-#include "hooks/internal.h"
+#include "hooks/request/state.h"
 
 #include <mruby.h>
 #include <mruby/array.h>

@@ -1,5 +1,5 @@
 /* The metrics of hooks: our own of them, and those that they declare. */
-#include "hooks/internal.h"
+#include "hooks/request/state.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef GW_HOOKS_FIELDS_H
 #define GW_HOOKS_FIELDS_H
 
-#include "hooks/internal.h"
+#include "hooks/request/state.h"
 
 void gw_hook_fields_define(mrb_state *mrb);
 

@@ -7,7 +7,7 @@
 #include <mruby/error.h>
 
 #include "base/clock.h"
-#include "hooks/internal.h"
+#include "hooks/request/state.h"
 #include "hooks/scalar.h"
 
 /* What is longer is cut: a log is no place for whole messages. */

@@ -2,7 +2,7 @@
 #ifndef GW_HOOKS_REQUEST_H
 #define GW_HOOKS_REQUEST_H
 
-#include "hooks/internal.h"
+#include "hooks/request/state.h"
 
 void gw_hook_request_define(mrb_state *mrb);
 void gw_hook_answer_define(mrb_state *mrb);

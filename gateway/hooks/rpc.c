@@ -1,5 +1,5 @@
 /* Sluice.call: a unary call to an upstream, for a hook that waits for it. */
-#include "hooks/internal.h"
+#include "hooks/request/state.h"
 
 #include <mruby.h>
 #include <mruby/array.h>

@@ -12,7 +12,7 @@
 
 #include "base/random.h"
 #include "hooks/fields.h"
-#include "hooks/internal.h"
+#include "hooks/request/state.h"
 #include "hooks/log.h"
 #include "hooks/request.h"
 #include "hooks/ruby_base64.h"

@@ -1,5 +1,5 @@
 /* The hook files of a configuration: read, compiled and tried once; and which route has which. */
-#include "hooks/internal.h"
+#include "hooks/request/state.h"
 
 #include <errno.h>
 #include <fcntl.h>

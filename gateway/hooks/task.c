@@ -4,7 +4,7 @@
  * is over, or until a C method begins to wait: that hands the wait to the task, yields, and the
  * fiber stands still until the wait resumes it from the event loop. Fibers that were used without
  * coming to their end (cancelled, left by an exception that no handler took) are dropped. */
-#include "hooks/internal.h"
+#include "hooks/request/state.h"
 
 #include <assert.h>
 #include <mruby.h>

@@ -6,7 +6,7 @@
  * where those hold nothing that others need: not within the allocator (heap.depth), and not between
  * gw_hook_hold and gw_hook_release. The VM is in no state to be used again, or even to be closed:
  * its memory is freed block by block. */
-#include "hooks/internal.h"
+#include "hooks/request/state.h"
 
 #include <mruby/error.h>
 #include <signal.h>

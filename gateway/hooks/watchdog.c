@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "hooks/internal.h"
+#include "hooks/request/state.h"
 #include "hooks/log.h"
 
 #define PERIOD_MS 50

@@ -1,6 +1,6 @@
 #include "hooks/ruby_crypto.h"
 
-#include "hooks/internal.h"
+#include "hooks/request/state.h"
 #include "ruby.h"
 
 static struct gw_hook_ruby without_vm;

@@ -1,6 +1,6 @@
-/* What the files of hooks/ know of each other. */
-#ifndef GW_HOOKS_INTERNAL_H
-#define GW_HOOKS_INTERNAL_H
+/* A request that has hooks, and the VM and the files that it meets. Internal to hooks/. */
+#ifndef GW_HOOKS_REQUEST_STATE_H
+#define GW_HOOKS_REQUEST_STATE_H
 
 #include <mruby.h>
 #include <mruby/array.h>
