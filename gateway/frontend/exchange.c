@@ -37,6 +37,7 @@ static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
                             .route = x->route ? x->route->template : (struct gw_slice){0},
                             .status = x->req->res.status,
                             .grpc_status = x->grpc_status,
+                            .error = x->error,
                             .upstream = x->report.upstream,
                             .endpoint = x->report.endpoint,
                             .tries = x->report.tries,
@@ -91,6 +92,7 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->call = NULL;
     x->report = (struct gw_call_report){0};
     x->grpc_status = -1;
+    x->error = (struct gw_slice){0};
     x->json = gw_buf_in_pool(&req->pool);
     x->message_count = 0;
     x->message_error.status = GW_OK;

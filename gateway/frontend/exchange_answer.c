@@ -71,11 +71,18 @@ void gw_exchange_answer_json(struct gw_exchange *x, int http_status)
     gw_exchange_answer(x, http_status, GW_SLICE("application/json"), x->json.len);
 }
 
+void gw_exchange_note_error(struct gw_exchange *x, struct gw_slice message, struct gw_slice reason)
+{
+    if (x->error.len == 0 && message.len > 0 && x->worker->access_log != NULL)
+        x->error = gw_access_log_error(&x->req->pool, message, reason);
+}
+
 void gw_exchange_tell_error(struct gw_exchange *x, int http_status, int code,
                             struct gw_slice message, struct gw_slice details)
 {
     const struct gw_snapshot *snapshot = x->worker->frontend->snapshot;
     static const struct gw_json_options plain;
+    gw_exchange_note_error(x, message, (struct gw_slice){0});
     x->json.len = 0;
     gw_status_to_json(gw_snapshot_schema(snapshot), code, message, details,
                       x->route != NULL && x->route->binding != NULL ? &x->route->binding->json

@@ -48,6 +48,7 @@ static void on_end(void *arg, const struct gw_call_result *result)
     x->call = NULL;
     gw_exchange_count_call(x, result->status, gw_clock_ns());
     if (result->status != GW_OK) {
+        gw_exchange_note_error(x, result->message, result->reason);
         gw_exchange_answer_result(x, result);
         return;
     }
@@ -112,6 +113,7 @@ void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struc
     gw_call_cancel(x->call);
     x->call = NULL;
     gw_exchange_count_call(x, code, gw_clock_ns());
+    gw_exchange_note_error(x, message, (struct gw_slice){0});
     struct gw_call_result result = {.status = code, .message = message, .http_status = http_status};
     if (x->stream != NULL)
         gw_stream_end(x->stream, &result);

@@ -35,8 +35,9 @@ struct gw_exchange {
 
     struct gw_call *call; /* NULL: not begun, or over */
     struct gw_call_report report;
-    int grpc_status;    /* -1: no call has ended */
-    struct gw_buf json; /* the answer, once the message is in */
+    int grpc_status;       /* -1: no call has ended */
+    struct gw_slice error; /* for the access log; empty: none */
+    struct gw_buf json;    /* the answer, once the message is in */
     uint32_t message_count;
     struct gw_error message_error; /* status is GW_OK: the message was translated */
     struct gw_stream *stream;      /* the answer, of a method that streams it; else NULL */
@@ -96,6 +97,9 @@ void gw_exchange_tell_error(struct gw_exchange *x, int http_status, int code,
 void gw_exchange_answer_failure(struct gw_exchange *x, const struct gw_failure *failure);
 /* Answers a call that has failed. */
 void gw_exchange_answer_result(struct gw_exchange *x, const struct gw_call_result *result);
+/* Keeps for the access log what the client is told, and `reason`, which it is not: of the first
+ * error only. */
+void gw_exchange_note_error(struct gw_exchange *x, struct gw_slice message, struct gw_slice reason);
 /* What a REST client is told as `code` then. */
 int gw_exchange_code_of(const struct gw_call_result *result);
 bool gw_exchange_is_head(const struct gw_exchange *x);

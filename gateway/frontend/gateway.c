@@ -19,6 +19,7 @@
 #include "frontend/internal.h"
 #include "frontend/listener.h"
 #include "frontend/request_headers.h"
+#include "frontend/upstream_log.h"
 #include "frontend/worker.h"
 
 /* Most files that the process asks to have open, where the system would give any number. */
@@ -314,6 +315,7 @@ int gw_gateway_run(const struct gw_snapshot *snapshot, struct gw_hook_set *hooks
     frontend->http_metrics = gw_http_metrics_create(frontend->metrics, snapshot);
     frontend->upstream_set = gw_upstream_set_create(config->upstreams, config->upstream_count,
                                                     frontend->worker_count, frontend->metrics);
+    gw_upstream_log_open(frontend);
     gw_header_kinds_init(&frontend->header_kinds, config);
     frontend->request_memory.most_bytes = config->limits.request_memory_bytes;
     if (config->limits.connections_per_address > 0)

@@ -132,6 +132,7 @@ static void on_end(void *arg, const struct gw_call_result *result)
     struct gw_call_result faulty;
     x->call = NULL;
     gw_exchange_count_call(x, result->status, gw_clock_ns());
+    gw_exchange_note_error(x, result->message, result->reason);
     if (result->status == GW_OK && x->message_count != 1) {
         x->json.len = 0;
         faulty = without_one_message(x->message_count);

@@ -142,6 +142,8 @@ void gw_grpc_answer(struct gw_exchange *x, const struct gw_call_result *result)
     }
     if (x->grpc_status < 0)
         x->grpc_status = result->status;
+    if (result->status != GW_OK)
+        gw_exchange_note_error(x, result->message, result->reason);
     bool is_trailers_only = x->json.len == 0 && !x->grpc.has_headers;
     if (x->headers.protocol == GW_PROTOCOL_GRPC && is_trailers_only) {
         add_status(x, &x->req->res.headers, result);

@@ -235,6 +235,7 @@ static void on_end(void *arg, const struct gw_call_result *result)
     struct gw_exchange *x = arg;
     x->call = NULL;
     gw_exchange_count_call(x, result->status, gw_clock_ns());
+    gw_exchange_note_error(x, result->message, result->reason);
     gw_stream_end(x->stream, result);
 }
 

@@ -43,10 +43,18 @@ static void cancel_call(struct gw_websocket *ws, int grpc_status)
     count_call(ws, grpc_status);
 }
 
+static void note_error(struct gw_websocket *ws, struct gw_slice message, struct gw_slice reason)
+{
+    if (ws->error.len == 0 && message.len > 0 && ws->worker->access_log != NULL)
+        ws->error = gw_access_log_error(&ws->pool, message, reason);
+}
+
 static void close_with(struct gw_websocket *ws, int code, struct gw_slice reason)
 {
     if (ws->is_closing)
         return;
+    if (code != GW_WEBSOCKET_NORMAL)
+        note_error(ws, reason, (struct gw_slice){0});
     ws->is_closing = true;
     ws->moved_ms = gw_websocket_now_ms(ws);
     gw_websocket_write_close(&ws->frames, code, reason, &ws->waiting);
@@ -79,6 +87,7 @@ static void log_access(const struct gw_websocket *ws, int status, uint64_t durat
             .route = ws->route->template,
             .status = status,
             .grpc_status = ws->grpc_status,
+            .error = ws->error,
             .upstream = ws->report.upstream,
             .endpoint = ws->report.endpoint,
             .tries = ws->report.tries,
@@ -250,6 +259,8 @@ static void on_end(void *arg, const struct gw_call_result *result)
     ws->call = NULL;
     ws->is_sending = false;
     count_call(ws, result->status);
+    if (status != GW_OK)
+        note_error(ws, message, result->reason);
     close_with(ws, gw_websocket_code_of(status), message);
     gw_websocket_take_input(ws);
 }

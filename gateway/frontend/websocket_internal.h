@@ -26,7 +26,8 @@ struct gw_websocket {
 
     struct gw_call *call; /* NULL: not begun, or over */
     struct gw_call_report report;
-    int grpc_status; /* -1: no call has ended */
+    int grpc_status;       /* -1: no call has ended */
+    struct gw_slice error; /* for the access log; empty: none */
     uint64_t answered;
     bool asked; /* for a message that is not in */
 

@@ -24,8 +24,10 @@
 struct gw_call;
 
 struct gw_call_result {
-    int status;                  /* enum gw_status, or a number outside it that the peer sent */
-    struct gw_slice message;     /* decoded; for people */
+    int status;              /* enum gw_status, or a number outside it that the peer sent */
+    struct gw_slice message; /* decoded; for people */
+    /* What lies behind the message, for logs only: addresses, words of the system. May be empty. */
+    struct gw_slice reason;
     struct gw_slice details;     /* serialised google.rpc.Status, decoded; or empty */
     struct gw_metadata trailers; /* without grpc-status, grpc-message, grpc-status-details-bin */
     /* The peer cannot have seen the call: it never left, was refused (REFUSED_STREAM), or is above

@@ -1,9 +1,11 @@
 #include "grpc/client.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/connect.h"
 #include "grpc/client_internal.h"
 #include "grpc/h2_memory.h"
 
@@ -77,7 +79,7 @@ static void drop_session(struct gw_grpc_client *client)
 }
 
 /* The connection is over. Never from within nghttp2's callbacks. */
-static void shut(struct gw_grpc_client *client, int status, int http_status, const char *reason)
+static void shut(struct gw_grpc_client *client, int status, int http_status, const char *message)
 {
     if (client->state == GW_CLIENT_CLOSED)
         return;
@@ -85,17 +87,34 @@ static void shut(struct gw_grpc_client *client, int status, int http_status, con
     client->closed_status = http_status;
     close_socket(client);
     drop_session(client);
-    end_calls(client, status, http_status, reason);
+    end_calls(client, status, http_status, message);
     client->changed = false;
     if (!client->destroyed)
-        client->options.on_change(client->options.arg, client, reason);
+        client->options.on_change(client->options.arg, client,
+                                  *client->closed_reason ? client->closed_reason : message);
 }
 
-static void shut_lost(struct gw_grpc_client *client, const char *what, const char *error)
+/* The system's words are for the logs. */
+static void shut_failed(struct gw_grpc_client *client, const char *message, const char *what,
+                        const char *why)
 {
-    char reason[128];
-    snprintf(reason, sizeof(reason), "%s: %s", what, error);
-    shut(client, GW_UNAVAILABLE, 503, reason);
+    snprintf(client->closed_reason, sizeof(client->closed_reason), "%s: %s", what, why);
+    shut(client, GW_UNAVAILABLE, 503, message);
+}
+
+static void shut_unconnected(struct gw_grpc_client *client, int error)
+{
+    shut_failed(client, "no connection could be made", "cannot connect", strerror(error));
+}
+
+/* libh2o calls back right behind the system call that failed, and keeps no errno of its own; of
+ * writes it tells later. */
+static void shut_lost(struct gw_grpc_client *client, const char *error, int read_errno)
+{
+    const char *why = error == h2o_socket_error_closed ? "closed by the peer"
+                      : read_errno != 0                ? strerror(read_errno)
+                                                       : "cannot be written to";
+    shut_failed(client, "the connection was lost", "connection lost", why);
 }
 
 static void shut_not_http2(struct gw_grpc_client *client)
@@ -245,7 +264,7 @@ static void on_flush(struct gw_task *task)
     else if (client->session != NULL)
         flush_session(client);
     else if (client->socket == NULL)
-        shut(client, GW_UNAVAILABLE, 503, "cannot connect");
+        shut_unconnected(client, client->connect_errno);
     if (client->changed && !client->destroyed) {
         client->changed = false;
         client->options.on_change(client->options.arg, client, NULL);
@@ -259,7 +278,7 @@ static void on_written(h2o_socket_t *socket, const char *error)
     gw_client_enter(client);
     gw_h2_output_written(&client->output);
     if (error != NULL)
-        shut_lost(client, "connection lost", error);
+        shut_lost(client, error, 0);
     else if (nghttp2_session_want_write(client->session) ||
              !nghttp2_session_want_read(client->session) ||
              (!TAILQ_EMPTY(&client->waiting) && client->stream_count < client->stream_limit))
@@ -447,13 +466,14 @@ static int receive(struct gw_grpc_client *client)
 
 static void on_read(h2o_socket_t *socket, const char *error)
 {
+    int read_errno = errno;
     struct gw_grpc_client *client = socket->data;
     gw_client_enter(client);
     /* What a peer says before it leaves counts. */
     if (receive(client) != 0)
         shut_not_http2(client);
     else if (error != NULL)
-        shut_lost(client, "connection lost", error);
+        shut_lost(client, error, read_errno);
     else if (nghttp2_session_want_write(client->session) ||
              !nghttp2_session_want_read(client->session))
         gw_client_flush_later(client);
@@ -462,10 +482,12 @@ static void on_read(h2o_socket_t *socket, const char *error)
 
 static void on_connect(h2o_socket_t *socket, const char *error)
 {
+    (void)error;
     struct gw_grpc_client *client = socket->data;
+    int failed = gw_connect_result(socket);
     gw_client_enter(client);
-    if (error != NULL) {
-        shut_lost(client, "cannot connect", error);
+    if (failed != 0) {
+        shut_unconnected(client, failed);
     } else {
         create_session(client);
         h2o_socket_read_start(socket, on_read);
@@ -479,9 +501,10 @@ static void on_connect_timeout(struct gw_timer *timer)
     struct gw_grpc_client *client =
         H2O_STRUCT_FROM_MEMBER(struct gw_grpc_client, connect_timer, timer);
     gw_client_enter(client);
-    shut(client, GW_UNAVAILABLE, 503,
-         client->session == NULL ? "cannot connect: timeout"
-                                 : "no HTTP/2 SETTINGS within the connect timeout");
+    if (client->session == NULL)
+        shut_unconnected(client, ETIMEDOUT);
+    else
+        shut(client, GW_UNAVAILABLE, 503, "no HTTP/2 SETTINGS within the connect timeout");
     gw_client_leave(client);
 }
 
@@ -507,11 +530,9 @@ struct gw_grpc_client *gw_grpc_client_create(struct gw_loop *loop, const struct 
     TAILQ_INIT(&client->unreset);
     gw_header_block_init(&client->block);
 
-    struct sockaddr_storage copy = {0};
-    memcpy(&copy, address, address_length < sizeof(copy) ? address_length : sizeof(copy));
-    client->socket =
-        h2o_socket_connect(gw_loop_h2o(loop), (struct sockaddr *)&copy, address_length, on_connect);
-    if (client->socket != NULL) {
+    client->connect_errno =
+        gw_connect_start(loop, address, address_length, on_connect, &client->socket);
+    if (client->connect_errno == 0) {
         client->socket->data = client;
         gw_timer_start(loop, &client->connect_timer, gw_clock_ms() + options->connect_timeout_ms);
     } else {

@@ -77,6 +77,7 @@ void gw_client_call_fail(struct gw_client_call *call, int status, int http_statu
     struct gw_call_result result = {
         .status = status,
         .message = gw_slice_str(message),
+        .reason = gw_slice_str(call->client->closed_reason),
         .unprocessed = call->stream_id < 0,
         .http_status = http_status,
     };

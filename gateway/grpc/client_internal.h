@@ -58,6 +58,7 @@ struct gw_grpc_client {
     struct gw_grpc_client_options options;
     enum gw_grpc_client_state state;
     int closed_status;
+    char closed_reason[128]; /* what lies behind it, see gw_call_result; "" until then */
     bool settings_received;
     bool goaway_received;
     bool was_full;  /* on_change is owed when there is room again */
@@ -66,6 +67,7 @@ struct gw_grpc_client {
     bool is_worn;   /* see gw_grpc_client_is_worn */
     unsigned entered;
     h2o_socket_t *socket;
+    int connect_errno; /* there is no socket */
     nghttp2_session *session;
     struct gw_h2_output output;
     struct gw_task flush;

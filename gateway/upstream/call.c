@@ -13,6 +13,13 @@
 #include "base/recycle.h"
 #include "upstream/internal.h"
 
+/* How a call ends that no connection has. */
+struct failure {
+    int status, http_status;
+    char message[192];
+    char reason[384]; /* "": none */
+};
+
 struct call {
     struct gw_call super;
     struct gw_worker_upstream *upstream;
@@ -36,8 +43,7 @@ struct call {
 
     struct gw_task fail;      /* ends the call from outside gw_upstream_call */
     h2o_linklist_t fail_link; /* in gw_upstreams.failed */
-    int fail_status, fail_http_status;
-    char fail_message[256];
+    struct failure *failure;  /* for that; NULL: none */
 
     uint64_t *tried; /* bit set; tried_small where that is enough */
     uint64_t tried_small;
@@ -65,6 +71,7 @@ static void free_call(struct call *call)
         h2o_linklist_unlink(&call->fail_link);
     if (call->tried != &call->tried_small)
         free(call->tried);
+    free(call->failure);
     gw_recycler_free(gw_loop_recycler(loop_of(call)), call);
 }
 
@@ -79,13 +86,13 @@ static void end_call(struct call *call, const struct gw_call_result *result)
 static void on_fail(struct gw_task *task)
 {
     struct call *call = H2O_STRUCT_FROM_MEMBER(struct call, fail, task);
-    char message[sizeof(call->fail_message)];
-    memcpy(message, call->fail_message, sizeof(message));
+    struct failure failure = *call->failure;
     end_call(call, &(struct gw_call_result){
-                       .status = call->fail_status,
-                       .message = gw_slice_str(message),
+                       .status = failure.status,
+                       .message = gw_slice_str(failure.message),
+                       .reason = gw_slice_str(failure.reason),
                        .unprocessed = true,
-                       .http_status = call->fail_http_status,
+                       .http_status = failure.http_status,
                    });
 }
 
@@ -95,12 +102,19 @@ void gw_upstream_calls_end_failed(struct gw_upstreams *upstreams)
         on_fail(&H2O_STRUCT_FROM_MEMBER(struct call, fail_link, upstreams->failed.next)->fail);
 }
 
-static void fail_later(struct call *call, int status, int http_status)
+/* The message names the upstream, and nothing inside of it: clients read it. The caller may add a
+ * reason. */
+static struct failure *fail_later(struct call *call, int status, int http_status, const char *what)
 {
-    call->fail_status = status;
-    call->fail_http_status = http_status;
+    struct failure *failure = gw_alloc(sizeof(*failure));
+    failure->status = status;
+    failure->http_status = http_status;
+    snprintf(failure->message, sizeof(failure->message), "%s: %s",
+             call->upstream->shared->config->name.text, what);
+    call->failure = failure;
     h2o_linklist_insert(&call->upstream->owner->failed, &call->fail_link);
     gw_loop_defer(loop_of(call), &call->fail);
+    return failure;
 }
 
 static void begin_try(struct call *call)
@@ -167,18 +181,18 @@ static void fail_unreachable(struct call *call)
     size_t which = 0;
     while (which < config->endpoint_count && !*gw_endpoint_last_error(u->endpoints[which]))
         which++;
-    int n = snprintf(call->fail_message, sizeof(call->fail_message),
-                     "no endpoint of upstream %s can be reached", config->name.text);
-    if (which == config->endpoint_count) {
-        fail_later(call, GW_UNAVAILABLE, 503);
-        return;
+    int http_status =
+        which < config->endpoint_count ? gw_endpoint_last_status(u->endpoints[which]) : 503;
+    struct failure *failure = fail_later(call, http_status == 502 ? GW_INTERNAL : GW_UNAVAILABLE,
+                                         http_status, "no endpoint can be reached");
+    size_t length = 0;
+    for (; which < config->endpoint_count && length < sizeof(failure->reason); which++) {
+        const char *error = gw_endpoint_last_error(u->endpoints[which]);
+        if (*error)
+            length += (size_t)snprintf(failure->reason + length, sizeof(failure->reason) - length,
+                                       "%s%s: %s", length > 0 ? ", " : "",
+                                       config->endpoints[which].address.text, error);
     }
-    if (n < (int)sizeof(call->fail_message))
-        snprintf(call->fail_message + n, sizeof(call->fail_message) - (size_t)n, " (%s: %s)",
-                 config->endpoints[which].address.text,
-                 gw_endpoint_last_error(u->endpoints[which]));
-    int http_status = gw_endpoint_last_status(u->endpoints[which]);
-    fail_later(call, http_status == 502 ? GW_INTERNAL : GW_UNAVAILABLE, http_status);
 }
 
 /* Picks, and starts or waits; or fails the call when every endpoint was tried or is failing. */
@@ -186,8 +200,7 @@ static void try_next(struct call *call)
 {
     struct gw_worker_upstream *u = call->upstream;
     if (u->owner->closing) {
-        snprintf(call->fail_message, sizeof(call->fail_message), "the gateway is shutting down");
-        fail_later(call, GW_UNAVAILABLE, 503);
+        fail_later(call, GW_UNAVAILABLE, 503, "the gateway is shutting down");
         return;
     }
     for (;;) {
@@ -229,10 +242,10 @@ static void on_wait_deadline(struct gw_timer *timer)
     struct call *call = H2O_STRUCT_FROM_MEMBER(struct call, wait_deadline, timer);
     gw_waiter_cancel(&call->waiter);
     end_try(call, true);
-    snprintf(call->fail_message, sizeof(call->fail_message),
-             "deadline exceeded while waiting for a connection to %s",
+    struct failure *failure = fail_later(call, GW_DEADLINE_EXCEEDED, 504,
+                                         "deadline exceeded while waiting for a connection");
+    snprintf(failure->reason, sizeof(failure->reason), "%s",
              call->upstream->shared->config->endpoints[call->endpoint].address.text);
-    fail_later(call, GW_DEADLINE_EXCEEDED, 504);
 }
 
 /* --- what a try tells us --- */
@@ -262,6 +275,22 @@ static void on_sent(void *arg)
         call->params.callbacks->on_sent(call->params.arg);
 }
 
+/* What this side says of a try: by the upstream's name, and for logs by the endpoint's. */
+static void end_call_of_endpoint(struct call *call, const struct gw_call_result *result)
+{
+    const struct gw_config_upstream *config = call->upstream->shared->config;
+    char message[256], reason[256] = "";
+    struct gw_call_result ours = *result;
+    snprintf(message, sizeof(message), "%s: %.*s", config->name.text,
+             GW_SLICE_ARG(result->message));
+    if (result->reason.len > 0)
+        snprintf(reason, sizeof(reason), "%s: %.*s", config->endpoints[call->endpoint].address.text,
+                 GW_SLICE_ARG(result->reason));
+    ours.message = gw_slice_str(message);
+    ours.reason = gw_slice_str(reason);
+    end_call(call, &ours);
+}
+
 static void on_end(void *arg, const struct gw_call_result *result)
 {
     struct call *call = arg;
@@ -272,8 +301,10 @@ static void on_end(void *arg, const struct gw_call_result *result)
     if (result->unprocessed && !result->from_peer && result->status == GW_UNAVAILABLE &&
         !call->passed_first && !closing)
         try_next(call);
-    else
+    else if (result->status == GW_OK || result->from_peer)
         end_call(call, result);
+    else
+        end_call_of_endpoint(call, result);
     if (!closing)
         gw_endpoint_release(endpoint);
 }

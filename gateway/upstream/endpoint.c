@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "upstream/upstream.h"
 
 /* Addresses of a host name that one attempt goes through. */
 #define ADDRESSES_MAX 8
@@ -36,7 +37,7 @@ struct gw_endpoint {
     struct gw_timer retry;
     double backoff_ms; /* the last one; 0: connections were made and lasted */
     bool failing, closing;
-    char last_error[160];
+    char last_error[GW_ENDPOINT_REASON_BYTES];
     int last_status;
 };
 

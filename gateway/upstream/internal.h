@@ -12,6 +12,7 @@ struct gw_set_upstream {
     const struct gw_balancer_ops *balancer;
     uint32_t beginning; /* random, or all gateways would begin with the first endpoint */
     struct gw_endpoint_metrics *endpoint_metrics; /* as config->endpoints */
+    uint32_t *failing_workers; /* likewise; atomic: in how many workers the endpoint fails */
     gw_metric retries;
 };
 
@@ -20,6 +21,8 @@ struct gw_upstream_set {
     size_t count;
     uint32_t worker_count;
     struct gw_metrics *metrics;
+    gw_endpoint_change_fn on_change; /* NULL: nobody is told */
+    void *on_change_arg;
 };
 
 /* One worker's. */

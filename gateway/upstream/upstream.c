@@ -47,6 +47,8 @@ struct gw_upstream_set *gw_upstream_set_create(const struct gw_config_upstream *
         set->upstreams[i].config = &config[i];
         set->upstreams[i].beginning = (uint32_t)gw_random_u64();
         set->upstreams[i].balancer = gw_balancer_find(gw_slice_str(config[i].strategy.text));
+        set->upstreams[i].failing_workers =
+            gw_alloc(config[i].endpoint_count * sizeof(*set->upstreams[i].failing_workers));
         register_metrics(set, &set->upstreams[i]);
     }
     return set;
@@ -56,10 +58,18 @@ void gw_upstream_set_destroy(struct gw_upstream_set *set)
 {
     if (set == NULL)
         return;
-    for (size_t i = 0; i < set->count; i++)
+    for (size_t i = 0; i < set->count; i++) {
         free(set->upstreams[i].endpoint_metrics);
+        free(set->upstreams[i].failing_workers);
+    }
     free(set->upstreams);
     free(set);
+}
+
+void gw_upstream_set_watch(struct gw_upstream_set *set, gw_endpoint_change_fn fn, void *arg)
+{
+    set->on_change = fn;
+    set->on_change_arg = arg;
 }
 
 void gw_upstream_set_stats(const struct gw_upstream_set *set, struct gw_buf *out)
@@ -89,13 +99,35 @@ void gw_upstream_set_stats(const struct gw_upstream_set *set, struct gw_buf *out
 
 /* --- one worker's --- */
 
+/* Each worker finds out by itself; the first that does and the last are what is told. */
+static void tell_change(const struct gw_worker_upstream *u, size_t index)
+{
+    const struct gw_upstream_set *set = u->owner->set;
+    uint32_t *failing = &u->shared->failing_workers[index];
+    struct gw_endpoint *endpoint = u->endpoints[index];
+    bool is_failing = gw_endpoint_is_failing(endpoint);
+    bool is_news = is_failing ? __atomic_fetch_add(failing, 1, __ATOMIC_RELAXED) == 0
+                              : __atomic_sub_fetch(failing, 1, __ATOMIC_RELAXED) == 0;
+    if (!is_news || set->on_change == NULL)
+        return;
+    set->on_change(set->on_change_arg,
+                   &(struct gw_endpoint_change){
+                       .upstream = u->shared->config->name.text,
+                       .endpoint = u->shared->config->endpoints[index].address.text,
+                       .is_failing = is_failing,
+                       .reason = gw_endpoint_last_error(endpoint),
+                   });
+}
+
 static void on_endpoint_change(void *arg, struct gw_endpoint *endpoint)
 {
     struct gw_worker_upstream *u = arg;
     size_t count = u->shared->config->endpoint_count;
     for (size_t i = 0; i < count; i++) {
-        if (u->endpoints[i] == endpoint)
+        if (u->endpoints[i] == endpoint) {
             u->eligibility[i].is_eligible = !gw_endpoint_is_failing(endpoint);
+            tell_change(u, i);
+        }
     }
     gw_balancer_endpoints_changed(u->balancer, u->eligibility, count);
 }

@@ -20,6 +20,23 @@ struct gw_upstream_set *gw_upstream_set_create(const struct gw_config_upstream *
                                                size_t count, uint32_t worker_count,
                                                struct gw_metrics *metrics);
 void gw_upstream_set_destroy(struct gw_upstream_set *set);
+
+/* Longest `reason`, with its zero. */
+#define GW_ENDPOINT_REASON_BYTES 160
+
+/* An endpoint has begun to fail in one worker, where it did in none before; or it fails in none any
+ * more. `upstream` and `endpoint` are the configuration's; `reason` is for logs, "" where it is
+ * back, and valid during the call. */
+struct gw_endpoint_change {
+    const char *upstream, *endpoint;
+    bool is_failing;
+    const char *reason;
+};
+typedef void (*gw_endpoint_change_fn)(void *arg, const struct gw_endpoint_change *change);
+/* Tells of changes from here on, on the worker's thread that they happen in. Before the workers'
+ * sides are created. */
+void gw_upstream_set_watch(struct gw_upstream_set *set, gw_endpoint_change_fn fn, void *arg);
+
 /* Appends the "upstreams" object of /stats. Any thread. */
 void gw_upstream_set_stats(const struct gw_upstream_set *set, struct gw_buf *out);
 

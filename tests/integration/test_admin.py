@@ -133,8 +133,8 @@ def test_health_and_ready(t):
     expect_equal(gateway.get("/metrics").status, 404, "/metrics on the public port")
 
 
-LOG_FIELDS = ["time", "method", "path", "route", "status", "grpc_status", "upstream", "endpoint", "tries", "duration_us",
-              "bytes_in", "bytes_out", "trace_id", "request_id", "remote_addr"]
+LOG_FIELDS = ["time", "method", "path", "route", "status", "grpc_status", "error", "upstream", "endpoint", "tries",
+              "duration_us", "bytes_in", "bytes_out", "trace_id", "request_id", "remote_addr"]
 
 
 def test_the_access_log_has_a_line_for_each_request(t):

@@ -3,8 +3,10 @@
 import threading
 import time
 
+import grpc
 import harness
-from gateway_config import USER, user_backend, user_gateway
+import websocket
+from gateway_config import USER, user_answer, user_backend, user_gateway
 from harness import FRAME_GOAWAY, FRAME_HEADERS, FRAME_RST, expect, expect_equal, expect_error, expect_within, frame
 
 END_HEADERS, END_STREAM = 4, 1
@@ -302,3 +304,126 @@ def test_calls_wait_for_streams_when_a_backend_allows_few(t):
         thread.join()
     expect_equal(statuses, [200] * 20, "statuses")
     expect_within(most[0], 1, 2, "calls at once, of 2 workers")
+
+
+# --- what clients are told of it, and what the logs are ---
+
+
+def full_listener():
+    """One whose queue is full: the kernel drops what comes, and connecting takes for ever."""
+    listener = harness.socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    held = []
+    for _ in range(8):
+        one = harness.socket.socket()
+        one.setblocking(False)
+        one.connect_ex(listener.getsockname())
+        held.append(one)
+    return listener, held
+
+
+def logged_error(gateway, path):
+    return harness.wait_for(
+        "the access log's line",
+        lambda: next((line["error"] for line in gateway.access_log() if line["path"] == path), None),
+    )
+
+
+def test_addresses_and_the_systems_words_are_in_the_logs_only(t):
+    """Refused, timed out and lost are told apart there."""
+    refused = f"127.0.0.1:{harness.free_port()}"
+    gateway = user_gateway(t, refused)
+    body = expect_error(gateway.get("/v1/users/1"), 503, 14)
+    expect_equal(body["message"], "user-service: no endpoint can be reached")
+    inner = f"({refused}: cannot connect: Connection refused)"
+    expect_equal(logged_error(gateway, "/v1/users/1"), "user-service: no endpoint can be reached " + inner)
+
+    listener, held = full_listener()
+    address = "127.0.0.1:%d" % listener.getsockname()[1]
+    config = USER.replace("timeout: 2s", "timeout: 2s\n    pool: {connect_timeout: 300ms}")
+    gateway = user_gateway(t, address, config=config)
+    body = expect_error(gateway.get("/v1/users/2"), 503, 14)
+    expect_equal(body["message"], "user-service: no endpoint can be reached")
+    expect(f"({address}: cannot connect: Connection timed out)" in logged_error(gateway, "/v1/users/2"), "timed out")
+    for one in (listener, *held):
+        one.close()
+
+    def close(connection, kind, *_):
+        if kind == FRAME_HEADERS:
+            connection.shutdown(harness.socket.SHUT_RDWR)
+
+    backend = t.http2_backend(close)
+    gateway = user_gateway(t, backend.address)
+    body = expect_error(gateway.get("/v1/users/3"), 503, 14)
+    expect_equal(body["message"], "user-service: the connection was lost")
+    inner = f"({backend.address}: connection lost: closed by the peer)"
+    expect_equal(logged_error(gateway, "/v1/users/3"), "user-service: the connection was lost " + inner)
+
+    def reset(connection, kind, *_):
+        if kind == FRAME_HEADERS:
+            reset_connection(connection)
+
+    backend = t.http2_backend(reset)
+    gateway = user_gateway(t, backend.address)
+    body = expect_error(gateway.get("/v1/users/4"), 503, 14)
+    expect_equal(body["message"], "user-service: the connection was lost")
+    inner = f"({backend.address}: connection lost: Connection reset by peer)"
+    expect_equal(logged_error(gateway, "/v1/users/4"), "user-service: the connection was lost " + inner)
+
+    backend = t.raw_backend(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
+    gateway = user_gateway(t, backend.address)
+    body = expect_error(gateway.get("/v1/users/5"), 502, 13)
+    expect_equal(body["message"], "user-service: no endpoint can be reached")
+    expect("does not speak HTTP/2" in logged_error(gateway, "/v1/users/5"), "not HTTP/2")
+
+
+def reset_connection(connection):
+    connection.setsockopt(harness.socket.SOL_SOCKET, harness.socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    connection.close()
+
+
+EVERY_WAY = USER.replace(
+    "routes:",
+    """routes:
+  - service: user.v1.UserService
+    upstream: user-service
+  - service: grpc.health.v1.Health
+    upstream: user-service
+  - {match: "GET /watch", grpc: grpc.health.v1.Health/Watch, upstream: user-service}""",
+)
+
+
+def test_no_protocol_tells_a_client_an_address(t):
+    """What reads the same in REST, gRPC, gRPC-Web, streams and WebSockets."""
+    address = f"127.0.0.1:{harness.free_port()}"
+    gateway = user_gateway(t, address, config=EVERY_WAY)
+    told = "user-service: no endpoint can be reached"
+    expect_equal(gateway.get("/v1/users/1").json()["message"], told)
+    expect_equal(gateway.get("/watch", headers={"Accept": "text/event-stream"}).json()["message"], told)
+    with grpc.insecure_channel(f"127.0.0.1:{gateway.port}") as channel:
+        stub = harness.Stub(t.protos, channel, "user.v1.UserService")
+        expect_equal(stub.fails(grpc.StatusCode.UNAVAILABLE, "GetUser", id="1").message, told)
+    answer = gateway.post(
+        "/user.v1.UserService/GetUser", b"\0\0\0\0\0", headers={"Content-Type": "application/grpc-web+proto"}
+    )
+    expect(told.replace(" ", "%20").encode() in answer.body or told.encode() in answer.body, f"gRPC-Web: {answer}")
+    socket = websocket.WebSocket(gateway.port, "/watch")
+    expect_equal(socket.ended(), (4014, told), "code and reason")
+    lines = harness.wait_for("five lines", lambda: (lambda all: all if len(all) == 5 else None)(gateway.access_log()))
+    for line in lines:
+        expect_equal(line["error"], f"{told} ({address}: cannot connect: Connection refused)", f"error of {line}")
+
+
+def test_endpoints_that_fail_and_are_back_are_told_on_stderr(t):
+    """One line each, however many workers there are and however often it is tried."""
+    port = harness.free_port()
+    gateway = user_gateway(t, f"127.0.0.1:{port}")
+    fails = f"sluice: user-service: 127.0.0.1:{port} fails: cannot connect: Connection refused\n"
+    back = f"sluice: user-service: 127.0.0.1:{port} is back\n"
+    harness.wait_for("the line", lambda: fails in gateway.output())
+    time.sleep(1)
+    methods = {"user.v1.UserService/GetUser": lambda request, context: user_answer(t, id=request.id)}
+    t.backend(methods, port=port)
+    harness.wait_for("the line", lambda: back in gateway.output())
+    expect_equal((gateway.output().count(fails), gateway.output().count(back)), (1, 1), "lines")

@@ -18,6 +18,7 @@ struct record {
     void (*on_message)(struct record *r, struct gw_slice message);
     void (*on_sent)(struct record *r);
     void (*on_end)(struct record *r);
+    char reason[160]; /* of the result */
 };
 
 static inline void record_metadata(struct gw_buf *text, const struct gw_metadata *md)
@@ -66,6 +67,7 @@ static inline void record_on_end(void *arg, const struct gw_call_result *result)
     assert_int_equal(r->ended, 1);
     r->result = *result;
     gw_buf_append(&r->message, result->message);
+    snprintf(r->reason, sizeof(r->reason), "%.*s", GW_SLICE_ARG(result->reason));
     gw_buf_append(&r->details, result->details);
     record_metadata(&r->trailer_text, &result->trailers);
     r->call = NULL;

@@ -40,6 +40,7 @@ struct fixture {
     struct gw_metrics *metrics;
     struct gw_upstream_set *set;
     struct gw_upstreams *upstreams;
+    struct gw_buf changes; /* what was told of endpoints, a line each */
 };
 
 /* --- backends --- */
@@ -114,10 +115,18 @@ static void set_up(struct fixture *f, size_t endpoints, const char *strategy)
     };
 }
 
+static void on_change(void *arg, const struct gw_endpoint_change *change)
+{
+    gw_buf_printf(arg, "%s %s %s %s\n", change->upstream, change->endpoint,
+                  change->is_failing ? "fails" : "back", change->reason);
+}
+
 static void open_upstream(struct fixture *f)
 {
     f->metrics = gw_metrics_create(1);
     f->set = gw_upstream_set_create(&f->config, 1, 1, f->metrics);
+    f->changes = GW_BUF_HEAP;
+    gw_upstream_set_watch(f->set, on_change, &f->changes);
     gw_metrics_freeze(f->metrics);
     f->upstreams = gw_upstreams_create(f->set, f->loop, gw_metrics_shard(f->metrics, 0), 0);
 }
@@ -130,6 +139,7 @@ static void tear_down(struct fixture *f)
     for (int i = 0; i < 5; i++)
         gw_loop_turn(f->loop, 1);
     gw_upstream_set_destroy(f->set);
+    gw_buf_dispose(&f->changes);
     gw_metrics_destroy(f->metrics);
     gw_loop_destroy(f->loop);
 }
@@ -143,6 +153,7 @@ struct outcome {
     int status, http_status;
     uint32_t messages;
     char text[256];
+    char reason[256];
 };
 
 static void on_answer(void *arg, struct gw_slice message)
@@ -161,6 +172,7 @@ static void on_end(void *arg, const struct gw_call_result *result)
     o->http_status = result->http_status;
     if (result->status != GW_OK)
         snprintf(o->text, sizeof(o->text), "%.*s", GW_SLICE_ARG(result->message));
+    snprintf(o->reason, sizeof(o->reason), "%.*s", GW_SLICE_ARG(result->reason));
 }
 
 static const struct gw_call_callbacks callbacks = {.on_message = on_answer, .on_end = on_end};
@@ -278,7 +290,12 @@ static void with_no_endpoint_left_the_call_fails_at_once_and_says_why(void **sta
     assert_int_equal(call_once(&f, &o), GW_UNAVAILABLE);
     assert_in_range(gw_clock_ms() - began, 0, 50);
     assert_int_equal(o.http_status, 503);
-    assert_non_null(strstr(o.text, "no endpoint of upstream echo can be reached (127.0.0.1:"));
+    assert_string_equal(o.text, "echo: no endpoint can be reached");
+    char reason[160];
+    snprintf(reason, sizeof(reason),
+             "%s: cannot connect: Connection refused, %s: cannot connect: Connection refused",
+             f.addresses[0], f.addresses[1]);
+    assert_string_equal(o.reason, reason);
     tear_down(&f);
 }
 
@@ -298,6 +315,31 @@ static void a_backend_that_comes_back_is_found_within_two_seconds(void **state)
     while (call_once(&f, &o) != GW_OK && gw_clock_ms() - began < 3000)
         turn_for(&f, 20);
     assert_in_range(gw_clock_ms() - began, 0, 2000);
+    tear_down(&f);
+}
+
+static void an_endpoint_that_fails_and_is_back_is_told_once_each(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, 1, "round_robin");
+    open_upstream(&f);
+    struct outcome o;
+    assert_int_equal(call_once(&f, &o), GW_OK);
+    assert_int_equal(f.changes.len, 0);
+    stop_backend(&f, 0);
+    turn_for(&f, 700);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(call_once(&f, &o), GW_UNAVAILABLE);
+    start_backend(&f, 0);
+    uint64_t began = gw_clock_ms();
+    while (call_once(&f, &o) != GW_OK && gw_clock_ms() - began < 3000)
+        turn_for(&f, 20);
+    char lines[256];
+    snprintf(lines, sizeof(lines),
+             "echo %s fails cannot connect: Connection refused\necho %s back \n", f.addresses[0],
+             f.addresses[0]);
+    assert_string_equal(gw_buf_terminate(&f.changes), lines);
     tear_down(&f);
 }
 
@@ -519,6 +561,8 @@ static void an_unknown_host_name_fails_the_call_with_its_reason(void **state)
     struct outcome o;
     assert_int_equal(call_once(&f, &o), GW_UNAVAILABLE);
     assert_int_equal(o.http_status, 503);
+    assert_string_equal(o.text, "echo: no endpoint can be reached");
+    assert_non_null(strstr(o.reason, f.addresses[0]));
     tear_down(&f);
 }
 
@@ -566,6 +610,7 @@ int main(void)
         cmocka_unit_test(a_dead_endpoint_costs_no_call_and_the_others_share_its_part),
         cmocka_unit_test(with_no_endpoint_left_the_call_fails_at_once_and_says_why),
         cmocka_unit_test(a_backend_that_comes_back_is_found_within_two_seconds),
+        cmocka_unit_test(an_endpoint_that_fails_and_is_back_is_told_once_each),
         cmocka_unit_test(calls_in_flight_on_a_lost_connection_fail_and_are_not_sent_again),
         cmocka_unit_test(a_backend_that_never_answers_is_given_up_after_the_timeout),
         cmocka_unit_test(
