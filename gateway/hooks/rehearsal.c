@@ -3,7 +3,7 @@
 #include <ctype.h>
 
 #include "base/vec.h"
-#include "hooks/request/state.h"
+#include "hooks/engine/set.h"
 #include "transcode/transcode.h"
 
 static const char *const field_kinds[] = {

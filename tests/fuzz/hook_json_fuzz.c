@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "hooks/ruby_json.h"
+#include "hooks/library/ruby_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include <mruby/string.h>
 
 #include "../unit/hooks/hold.h"
-#include "hooks/message.h"
+#include "hooks/library/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

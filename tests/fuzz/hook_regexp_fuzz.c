@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hooks/ruby_regexp.h"
+#include "hooks/library/ruby_regexp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

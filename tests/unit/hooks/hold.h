@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_HOOKS_HOLD_H
 #define TESTS_UNIT_HOOKS_HOLD_H
 
-#include "hooks/library.h"
+#include "hooks/library/library.h"
 
 static int held;
 
