@@ -2,7 +2,7 @@
 #ifndef GW_FRONTEND_ACCESS_LOG_H
 #define GW_FRONTEND_ACCESS_LOG_H
 
-#include "frontend/line_log.h"
+#include "log/line_log.h"
 #include "tls/client.h"
 
 /* Longest `ctx`. */

@@ -1,9 +1,9 @@
-/* Lines that workers write to a file without waiting for it: each fills buffers of its own, and a
- * thread writes them, so that a slow disk or reader never holds a worker. When the file falls
- * behind by more than GW_LINE_LOG_BACKLOG buffers of a worker, or cannot be written, lines are
+/* Lines that threads write to a file without waiting for it: each fills buffers of its own, and a
+ * thread writes them, so that a slow disk or reader never holds them. When the file falls
+ * behind by more than GW_LINE_LOG_BACKLOG buffers of one of them, or cannot be written, lines are
  * dropped and counted. */
-#ifndef GW_FRONTEND_LINE_LOG_H
-#define GW_FRONTEND_LINE_LOG_H
+#ifndef GW_LOG_LINE_LOG_H
+#define GW_LOG_LINE_LOG_H
 
 #include "base/buf.h"
 #include "base/error.h"

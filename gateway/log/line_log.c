@@ -1,4 +1,4 @@
-#include "frontend/line_log.h"
+#include "log/line_log.h"
 
 #include <errno.h>
 #include <fcntl.h>
