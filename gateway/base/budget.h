@@ -23,18 +23,24 @@ static inline void gw_budget_earn(struct gw_budget *b, uint64_t n)
     b->left = n < b->capacity - b->left ? b->left + (uint32_t)n : b->capacity;
 }
 
-/* False: it is used up. */
-static inline bool gw_budget_spend(struct gw_budget *b, uint64_t now_ms)
+/* False: fewer than n are left. */
+static inline bool gw_budget_take(struct gw_budget *b, uint64_t n, uint64_t now_ms)
 {
     uint64_t earned = (now_ms - b->filled_ms) * b->per_second / 1000;
     if (earned > 0) {
         gw_budget_earn(b, earned);
         b->filled_ms = now_ms;
     }
-    if (b->left == 0)
+    if (b->left < n)
         return false;
-    b->left--;
+    b->left -= (uint32_t)n;
     return true;
+}
+
+/* False: it is used up. */
+static inline bool gw_budget_spend(struct gw_budget *b, uint64_t now_ms)
+{
+    return gw_budget_take(b, 1, now_ms);
 }
 
 #endif

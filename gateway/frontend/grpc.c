@@ -5,6 +5,7 @@
 #include "frontend/grpc_request.h"
 #include "frontend/grpc_stream.h"
 #include "frontend/hooked.h"
+#include "frontend/http2.h"
 #include "frontend/request_stream.h"
 #include "frontend/stream.h"
 
@@ -31,7 +32,9 @@ void gw_grpc_init(struct gw_exchange *x)
 {
     enum gw_protocol protocol = x->headers.protocol;
     bool is_web = gw_protocol_is_web(protocol);
-    if (is_web)
+    if (!is_web)
+        gw_http2_end_when_answered(x->req);
+    else
         protocol = gw_protocol_accepted(accept_of(x->req), protocol);
     x->grpc.has_headers = false;
     x->grpc.answers_in_text = protocol == GW_PROTOCOL_GRPC_WEB_TEXT;

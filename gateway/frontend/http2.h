@@ -45,6 +45,9 @@ struct gw_request_body *gw_http2_request_body(h2o_req_t *req);
 struct gw_request_fault gw_http2_fault(const h2o_req_t *req);
 /* Ends the request and its answer, soon: not from within. */
 void gw_http2_reset(h2o_req_t *req);
+/* The client, which speaks gRPC, ends a call when it has the status: what it still has to send is
+ * not waited for, and the stream reset without an error right behind the answer. */
+void gw_http2_end_when_answered(h2o_req_t *req);
 /* Trailers of the answer, to be sent behind its body; before the last h2o_send. Names are lower
  * case; they and the values live as long as the request. */
 void gw_http2_set_trailers(h2o_req_t *req, const h2o_headers_t *trailers);

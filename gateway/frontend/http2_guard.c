@@ -9,6 +9,12 @@
 /* What a frame that brings something gives back of the budget of those that bring nothing. */
 #define PROGRESS_CONTROL_FRAMES 4
 
+/* What a connection may send of requests that are answered: at once, and a second. */
+#define DROPPED_BYTES (64u << 20)
+#define DROPPED_BYTES_PER_SECOND (16u << 20)
+/* A frame counts as at least so many. */
+#define DROPPED_FRAME_BYTES 256
+
 /* A DATA frame of up to this length may be nothing but padding. */
 #define PADDING_MAX 256
 
@@ -18,6 +24,7 @@ void gw_http2_guard_init(struct gw_http2_session *s)
     uint64_t now_ms = gw_http2_now_ms(s);
     gw_budget_init(&s->early_resets, limits->early_resets, limits->early_resets / 4, now_ms);
     gw_budget_init(&s->control_frames, limits->control_frames, limits->control_frames / 10, now_ms);
+    gw_budget_init(&s->dropped_bytes, DROPPED_BYTES, DROPPED_BYTES_PER_SECOND, now_ms);
 }
 
 /* --- frames --- */
@@ -67,6 +74,12 @@ static void check_priority(struct gw_http2_session *s, const nghttp2_frame_hd *h
     if (head->stream_id == 0 ||
         (head->length == GW_HTTP2_PRIORITY_BYTES && depends_on(payload) == head->stream_id))
         nghttp2_session_terminate_session(s->nghttp2, NGHTTP2_PROTOCOL_ERROR);
+}
+
+bool gw_http2_guard_drop(struct gw_http2_session *s, uint64_t n)
+{
+    return gw_budget_take(&s->dropped_bytes, n > DROPPED_FRAME_BYTES ? n : DROPPED_FRAME_BYTES,
+                          gw_http2_now_ms(s));
 }
 
 void gw_http2_guard_frame(struct gw_http2_session *s, const nghttp2_frame_hd *head,

@@ -20,6 +20,9 @@ void gw_http2_guard_request(struct gw_http2_session *session, int32_t stream_id)
 void gw_http2_guard_reset_received(struct gw_http2_session *session,
                                    const struct gw_http2_stream *stream);
 void gw_http2_guard_reset_sent(struct gw_http2_session *session, uint32_t error_code);
+/* A request is answered, and n bytes of it are dropped, for which its client is to get window.
+ * False: it has sent enough of those. */
+bool gw_http2_guard_drop(struct gw_http2_session *session, uint64_t n);
 /* DATA of an answer was sent. */
 void gw_http2_guard_progress(struct gw_http2_session *session);
 /* A client that has us queue frames and does not take them. */

@@ -14,6 +14,8 @@
 #define CONNECTION_WINDOW_BYTES (1 << 20)
 
 #define FRAME_HEAD_BYTES 9
+/* Of one setting, RFC 9113 section 6.5.1. */
+#define SETTING_BYTES 6
 
 /* How long a client may keep its side open after ours is closed, and take to answer the PING behind
  * the first GOAWAY. */
@@ -29,13 +31,19 @@ static struct gw_http2_stream *stream_of(struct gw_http2_session *s, int32_t id)
 
 static void write_output(struct gw_http2_session *s);
 
+static void destroy_all(h2o_linklist_t *streams)
+{
+    while (!h2o_linklist_is_empty(streams))
+        gw_http2_stream_destroy(
+            H2O_STRUCT_FROM_MEMBER(struct gw_http2_stream, link, streams->next));
+}
+
 static void end_session(struct gw_http2_session *s)
 {
     if (s->nghttp2 == NULL)
         return;
-    while (!h2o_linklist_is_empty(&s->streams))
-        gw_http2_stream_destroy(
-            H2O_STRUCT_FROM_MEMBER(struct gw_http2_stream, link, s->streams.next));
+    destroy_all(&s->streams);
+    destroy_all(&s->leftovers);
     gw_task_cancel(s->worker->loop, &s->flush);
     nghttp2_session_del(s->nghttp2);
     s->nghttp2 = NULL;
@@ -185,8 +193,6 @@ void gw_http2_session_drain(struct gw_http2_session *s)
     s->drain_since_ms = gw_http2_now_ms(s);
     nghttp2_submit_shutdown_notice(s->nghttp2);
     nghttp2_submit_ping(s->nghttp2, NGHTTP2_FLAG_NONE, NULL);
-    for (h2o_linklist_t *at = s->streams.next; at != &s->streams; at = at->next)
-        gw_http2_stream_drain(H2O_STRUCT_FROM_MEMBER(struct gw_http2_stream, link, at));
     gw_http2_flush_later(s);
 }
 
@@ -214,6 +220,10 @@ static int on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame
         return 0;
     }
     gw_http2_guard_request(s, id);
+    if (s->stream_count >= gw_http2_limits(s)->concurrent_streams) {
+        nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+        return 0;
+    }
     s->head_of = gw_http2_stream_create(s, id);
     nghttp2_session_set_stream_user_data(nghttp2, id, s->head_of);
     return 0;
@@ -307,11 +317,7 @@ static int on_stream_close(nghttp2_session *nghttp2, int32_t id, uint32_t error_
 {
     (void)nghttp2;
     (void)error_code;
-    struct gw_http2_session *s = arg;
-    struct gw_http2_stream *stream = stream_of(s, id);
-    if (s->head_of == stream)
-        s->head_of = NULL;
-    gw_http2_stream_destroy(stream);
+    gw_http2_stream_destroy(stream_of(arg, id));
     return 0;
 }
 
@@ -433,6 +439,22 @@ static h2o_socket_t *get_socket(h2o_conn_t *conn)
     return ((struct gw_http2_session *)conn)->sock;
 }
 
+/* nghttp2 ends the connection of a client that has acknowledged how many requests it may begin, and
+ * begins one more. So this setting is put behind those that nghttp2 knows, and on_begin_headers
+ * refuses that one request (RFC 9113 section 5.1.2). */
+static void announce_settings(struct gw_http2_session *s, const nghttp2_settings_entry *known,
+                              size_t count)
+{
+    const nghttp2_settings_entry own = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+                                        gw_http2_limits(s)->concurrent_streams};
+    uint8_t entry[SETTING_BYTES];
+    nghttp2_submit_settings(s->nghttp2, NGHTTP2_FLAG_NONE, known, count);
+    gw_h2_output_collect(&s->output, s->nghttp2);
+    nghttp2_pack_settings_payload(entry, sizeof(entry), &own, 1);
+    gw_buf_append(&s->output.bytes, gw_slice(entry, sizeof(entry)));
+    gw_h2_output_lengthen(&s->output, 0);
+}
+
 static void open_session(struct gw_http2_session *s, const struct gw_http2_shared *shared)
 {
     const struct gw_config_limits *limits = gw_http2_limits(s);
@@ -441,13 +463,11 @@ static void open_session(struct gw_http2_session *s, const struct gw_http2_share
         0)
         h2o_fatal("no memory");
     const nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->concurrent_streams},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW_BYTES},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)limits->header_bytes},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
-    nghttp2_submit_settings(s->nghttp2, NGHTTP2_FLAG_NONE, settings,
-                            sizeof(settings) / sizeof(*settings));
+    announce_settings(s, settings, sizeof(settings) / sizeof(*settings));
     nghttp2_session_set_local_window_size(s->nghttp2, NGHTTP2_FLAG_NONE, 0,
                                           CONNECTION_WINDOW_BYTES);
 }
@@ -470,6 +490,7 @@ struct gw_http2_session *gw_http2_session_create(struct gw_worker *worker, h2o_s
     s->flush.fn = on_flush;
     s->output.on_headers = on_headers_out;
     h2o_linklist_init_anchor(&s->streams);
+    h2o_linklist_init_anchor(&s->leftovers);
     h2o_linklist_init_anchor(&s->news);
     h2o_linklist_init_anchor(&s->writable);
     s->frame.left = NGHTTP2_CLIENT_MAGIC_LEN;
@@ -544,6 +565,7 @@ static void sweep_streams(struct gw_http2_session *s, uint64_t now_ms)
         next = at->next;
         gw_http2_stream_sweep(H2O_STRUCT_FROM_MEMBER(struct gw_http2_stream, link, at), now_ms);
     }
+    gw_http2_leftovers_sweep(s, now_ms);
 }
 
 void gw_http2_session_sweep(struct gw_http2_session *s, uint64_t now_ms)

@@ -16,13 +16,15 @@ struct gw_http2_session {
     h2o_socket_t *sock;
     nghttp2_session *nghttp2; /* NULL: lingering */
     h2o_linklist_t link;
-    h2o_linklist_t streams;
+    h2o_linklist_t streams;   /* requests that are not answered yet */
+    h2o_linklist_t leftovers; /* the others, whose clients send on; the oldest first */
+    size_t stream_count, leftover_count;
     h2o_linklist_t news;             /* streams whose handler is to learn something */
     h2o_linklist_t writable;         /* streams whose generator may go on */
     struct gw_http2_stream *head_of; /* whose header block is coming in, or came in last */
     struct gw_task flush;
     struct gw_h2_output output;
-    struct gw_budget early_resets, control_frames;
+    struct gw_budget early_resets, control_frames, dropped_bytes;
     bool ending; /* GOAWAY with an error is on its way; nothing more is read */
     bool draining;
     struct {

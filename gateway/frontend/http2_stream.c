@@ -6,10 +6,14 @@
 #include "base/mem.h"
 #include "base/recycle.h"
 #include "frontend/connection.h"
+#include "frontend/http2_guard.h"
 #include "grpc/hpack_literal.h"
 
 /* A list of headers this many times over the limit is not worth an answer. */
 #define HEADER_BOMB_FACTOR 4
+
+/* How long a client may go on to send a request that is answered. */
+#define LEFTOVER_MS 1000
 
 _Static_assert(sizeof(struct gw_http2_stream) <= GW_RECYCLE_MAX, "requests recycle their memory");
 
@@ -24,6 +28,7 @@ static void grant(struct gw_request_body *body, size_t n)
 {
     struct gw_http2_stream *stream =
         H2O_STRUCT_FROM_MEMBER(struct gw_http2_stream, request.body, body);
+    stream->request.granted += n;
     nghttp2_session_consume_stream(stream->session->nghttp2, stream->id, n);
     gw_http2_flush_later(stream->session);
 }
@@ -47,6 +52,7 @@ struct gw_http2_stream *gw_http2_stream_create(struct gw_http2_session *session,
     h2o_init_request(&stream->req, &session->super, NULL);
     stream->req._ostr_top = &stream->response.final;
     h2o_linklist_insert(&session->streams, &stream->link);
+    session->stream_count++;
     session->idle_since_ms = 0;
     return stream;
 }
@@ -57,11 +63,19 @@ static void unlink_if_linked(h2o_linklist_t *link)
         h2o_linklist_unlink(link);
 }
 
+static bool is_leftover(const struct gw_http2_stream *stream)
+{
+    return stream->answered_ms != 0;
+}
+
 static void dispose_request(struct gw_http2_stream *stream)
 {
-    if (stream->is_disposed)
-        return;
-    stream->is_disposed = true;
+    struct gw_http2_session *session = stream->session;
+    h2o_linklist_unlink(&stream->link);
+    unlink_if_linked(&stream->news);
+    unlink_if_linked(&stream->writable);
+    if (--session->stream_count == 0)
+        session->idle_since_ms = gw_http2_now_ms(session);
     h2o_dispose_request(&stream->req);
     gw_request_body_dispose(&stream->request.body);
 }
@@ -71,12 +85,14 @@ void gw_http2_stream_destroy(struct gw_http2_stream *stream)
     if (stream == NULL)
         return;
     struct gw_http2_session *session = stream->session;
-    h2o_linklist_unlink(&stream->link);
-    unlink_if_linked(&stream->news);
-    unlink_if_linked(&stream->writable);
-    if (h2o_linklist_is_empty(&session->streams))
-        session->idle_since_ms = gw_http2_now_ms(session);
-    dispose_request(stream);
+    if (session->head_of == stream)
+        session->head_of = NULL;
+    if (is_leftover(stream)) {
+        h2o_linklist_unlink(&stream->link);
+        session->leftover_count--;
+    } else {
+        dispose_request(stream);
+    }
     gw_recycler_free(gw_loop_recycler(session->worker->loop), stream);
 }
 
@@ -99,6 +115,11 @@ struct gw_request_fault gw_http2_fault(const h2o_req_t *req)
 void gw_http2_reset(h2o_req_t *req)
 {
     reset(stream_of(req), NGHTTP2_CANCEL);
+}
+
+void gw_http2_end_when_answered(h2o_req_t *req)
+{
+    stream_of(req)->response.ends_request = true;
 }
 
 /* --- the request's headers; nghttp2 has checked their form --- */
@@ -225,11 +246,36 @@ static bool is_answered(const struct gw_http2_stream *stream)
     return stream->response.has_begun && stream->response.state != H2O_SEND_STATE_IN_PROGRESS;
 }
 
+/* What is left of a request is not asked for any more (RFC 9113 section 8.1). The stream is gone.
+ */
+static void cut_short(struct gw_http2_stream *stream)
+{
+    nghttp2_session_set_stream_user_data(stream->session->nghttp2, stream->id, NULL);
+    reset(stream, NGHTTP2_NO_ERROR);
+    gw_http2_stream_destroy(stream);
+}
+
+/* Many clients read an answer only when they have sent their request, or take a reset, even one
+ * without error, for a failure: they may send on for a while, and what comes is dropped. */
+static void drop_rest(struct gw_http2_stream *stream)
+{
+    uint64_t n = stream->request.body.received - stream->request.granted;
+    if (stream->response.ends_request || stream->request.has_ended || n == 0)
+        return;
+    if (gw_http2_guard_drop(stream->session, n))
+        grant(&stream->request.body, n);
+    else if (is_leftover(stream))
+        cut_short(stream);
+}
+
 void gw_http2_stream_data(struct gw_http2_stream *stream, struct gw_slice chunk)
 {
-    if (is_answered(stream))
-        return;
     struct gw_request_body *body = &stream->request.body;
+    if (is_answered(stream)) {
+        body->received += chunk.len;
+        drop_rest(stream);
+        return;
+    }
     bool was_sound = body->fault == GW_BODY_SOUND;
     gw_request_body_receive(body, chunk);
     bool is_read = stream->request.is_at_handler && !body->collects;
@@ -243,6 +289,8 @@ void gw_http2_stream_data(struct gw_http2_stream *stream, struct gw_slice chunk)
 void gw_http2_stream_end(struct gw_http2_stream *stream)
 {
     stream->request.has_ended = true;
+    if (is_leftover(stream))
+        return;
     gw_request_body_end(&stream->request.body);
     tell_later(stream);
 }
@@ -466,6 +514,8 @@ static void send_answer(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, 
         nghttp2_session_resume_data(stream->session->nghttp2, stream->id);
     if (stream->response.buf_count == 0 && !is_stuck)
         await_next(stream);
+    if (state == H2O_SEND_STATE_FINAL)
+        drop_rest(stream);
     gw_http2_flush_later(stream->session);
 }
 
@@ -511,22 +561,30 @@ struct gw_slice gw_http2_stream_take(struct gw_http2_stream *stream, size_t leng
     return bytes;
 }
 
-/* The rest of a request that is answered already gets no window. Many clients take a reset, even
- * one without error, for a failure: it comes only where the client goes on for long. */
+static struct gw_http2_stream *oldest_leftover(const struct gw_http2_session *session)
+{
+    return H2O_STRUCT_FROM_MEMBER(struct gw_http2_stream, link, session->leftovers.next);
+}
+
+static void keep_leftover(struct gw_http2_stream *stream)
+{
+    struct gw_http2_session *session = stream->session;
+    dispose_request(stream);
+    stream->answered_ms = gw_http2_now_ms(session);
+    h2o_linklist_insert(&session->leftovers, &stream->link);
+    if (++session->leftover_count > gw_http2_limits(session)->concurrent_streams)
+        cut_short(oldest_leftover(session));
+}
+
 void gw_http2_stream_answered(struct gw_http2_stream *stream)
 {
     stream->response.has_ended = true;
     if (stream->request.has_ended)
         return; /* nghttp2 closes the stream */
-    dispose_request(stream);
-    if (stream->session->draining)
-        gw_http2_stream_drain(stream);
-}
-
-void gw_http2_stream_drain(struct gw_http2_stream *stream)
-{
-    if (stream->is_disposed)
-        reset(stream, NGHTTP2_NO_ERROR);
+    if (stream->response.ends_request)
+        cut_short(stream);
+    else
+        keep_leftover(stream);
 }
 
 /* --- time limits --- */
@@ -536,11 +594,6 @@ void gw_http2_stream_sweep(struct gw_http2_stream *stream, uint64_t now_ms)
     const struct gw_config_limits *limits = gw_http2_limits(stream->session);
     struct gw_request_body *body = &stream->request.body;
     bool is_late = now_ms - stream->began_ms >= limits->body_timeout_ms;
-    if (stream->is_disposed) {
-        if (is_late)
-            reset(stream, NGHTTP2_NO_ERROR);
-        return;
-    }
     if (is_late && gw_request_body_is_awaited(body)) {
         gw_request_body_fail(body, GW_BODY_TOO_SLOW);
         gw_request_body_tell(body);
@@ -552,4 +605,11 @@ void gw_http2_stream_sweep(struct gw_http2_stream *stream, uint64_t now_ms)
         gw_http2_count_limit(stream->session, GW_LIMIT_WRITE_TIMEOUT);
         reset(stream, NGHTTP2_CANCEL);
     }
+}
+
+void gw_http2_leftovers_sweep(struct gw_http2_session *session, uint64_t now_ms)
+{
+    while (session->leftover_count > 0 &&
+           now_ms - oldest_leftover(session)->answered_ms >= LEFTOVER_MS)
+        cut_short(oldest_leftover(session));
 }

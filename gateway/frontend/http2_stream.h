@@ -12,10 +12,12 @@ struct gw_http2_stream {
     struct gw_http2_session *session;
     int32_t id;
     uint64_t began_ms;
+    uint64_t answered_ms; /* 0: it is not, or not yet to its end */
     h2o_linklist_t link, news, writable;
     struct {
         struct gw_request_fault fault;
         struct gw_request_body body;
+        uint64_t granted;                  /* bytes of the body, for which it got window back */
         size_t header_count, header_bytes; /* as SETTINGS_MAX_HEADER_LIST_SIZE counts */
         struct gw_slice host;
         struct gw_buf cookie;
@@ -32,10 +34,10 @@ struct gw_http2_stream {
         const h2o_headers_t *trailers;                 /* NULL: none */
         char status[3], content_length[GW_DIGITS_MAX]; /* as text, until they are framed */
         bool has_begun, has_ended, is_bodiless;
+        bool ends_request;  /* see gw_http2_end_when_answered */
         bool is_continuing; /* 100 is submitted, and not yet sent */
         bool has_literals;  /* to be appended when nghttp2 has made the headers' frame */
     } response;
-    bool is_disposed; /* the request is; its client has not ended it */
     h2o_req_t req;
 };
 
@@ -59,11 +61,11 @@ void gw_http2_stream_tell(struct gw_http2_stream *stream);
 void gw_http2_stream_append_literals(struct gw_http2_stream *stream);
 /* The bytes of a DATA frame. */
 struct gw_slice gw_http2_stream_take(struct gw_http2_stream *stream, size_t length);
-/* The answer's end was sent. */
+/* The answer's end was sent. The stream may be gone afterwards. */
 void gw_http2_stream_answered(struct gw_http2_stream *stream);
-/* The session drains: nothing waits for the rest of a request that is answered. */
-void gw_http2_stream_drain(struct gw_http2_stream *stream);
 /* Applies the time limits. */
 void gw_http2_stream_sweep(struct gw_http2_stream *stream, uint64_t now_ms);
+/* The same for requests that were answered before their end. */
+void gw_http2_leftovers_sweep(struct gw_http2_session *session, uint64_t now_ms);
 
 #endif

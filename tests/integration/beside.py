@@ -13,8 +13,8 @@ class Beside:
     """A well-behaved client that goes on while the block runs, and must not notice; the gateway must neither grow nor
     work itself hot."""
 
-    def __init__(self, t, gateway, most_mib=24, path="/v1/users/1"):
-        self._path = path
+    def __init__(self, t, gateway, most_mib=24, path="/v1/users/1", status=200):
+        self._path, self._status = path, status
         self._gateway, self._most = gateway, most_mib * MIB + t.memory_slack
         self._stop, self._seconds, self._wrong = threading.Event(), [], []
 
@@ -32,7 +32,7 @@ class Beside:
                 begin = time.monotonic()
                 answer = client.answer(client.request(self._path))
                 self._seconds.append(time.monotonic() - begin)
-                if answer.status != 200:
+                if answer.status != self._status:
                     self._wrong.append(answer)
                 time.sleep(0.005)
 
