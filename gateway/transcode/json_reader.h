@@ -11,6 +11,8 @@
 #include "transcode/phrase.h"
 #include "transcode/transcode.h"
 
+struct gw_json_types;
+
 enum gw_json_place_kind { GW_JSON_IN_FIELD, GW_JSON_IN_ELEMENT, GW_JSON_IN_ENTRY };
 
 /* One step of the way to a value, for error messages: on the stack of whoever reads there. */
@@ -33,6 +35,7 @@ struct gw_json_reader {
     int depth;                         /* of messages around the value */
     struct gw_error *error;
     struct gw_value_reader *values; /* not NULL: what is read is a tree of values */
+    struct gw_json_types *types;    /* see json_types.h; NULL: no Any was looked through */
 };
 
 /* -1, with an error about what stands at `at`: the path, the message, line and column. */

@@ -301,6 +301,7 @@ static int read_members_seen(struct gw_json_reader *r, const struct gw_message_t
 {
     struct gw_json_place place = {.up = r->place, .kind = GW_JSON_IN_FIELD};
     uint32_t guess = 0;
+    bool has_type = false;
     int more;
     for (bool is_first = true; (more = gw_json_next(r, '}', is_first)) > 0; is_first = false) {
         const char *key_at = r->at;
@@ -308,6 +309,9 @@ static int read_members_seen(struct gw_json_reader *r, const struct gw_message_t
         if (read_key(r, type, guess, &place.name, &field) != 0)
             return -1;
         if (is_any && gw_slice_eq(place.name, GW_SLICE("@type"))) {
+            if (has_type)
+                return gw_json_fail(r, key_at, "\"@type\" is there twice");
+            has_type = true;
             if (gw_json_skip(r) != 0)
                 return -1;
             continue;

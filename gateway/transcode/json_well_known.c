@@ -1,4 +1,5 @@
 #include "transcode/json_message.h"
+#include "transcode/json_types.h"
 #include "transcode/scalar.h"
 #include "transcode/value_reader.h"
 
@@ -150,40 +151,71 @@ static int read_dynamic(struct gw_json_reader *r)
 /* google/protobuf/any.proto. */
 enum { ANY_TYPE_URL = 1, ANY_VALUE = 2 };
 
-/* Looks ahead for the member "@type" of the object whose brace is behind r->at; it need not be the
- * first. *ret_at is where its value is, NULL for an object without members. */
-static int find_type_url(struct gw_json_reader *r, struct gw_slice *ret_url, const char **ret_at)
+static int fail_without_type(struct gw_json_reader *r, const char *begin)
 {
-    const char *start = r->at;
-    bool is_found = false;
+    return gw_json_fail(r, begin - 1, "\"@type\" is missing");
+}
+
+/* Of a tree of values, in which passing over one takes no time. */
+static int find_type_value(struct gw_json_reader *r, struct gw_slice *ret_url, const char **ret_at)
+{
+    const char *begin = r->at;
+    bool is_empty = true;
     int more;
     *ret_at = NULL;
-    for (bool is_first = true; (more = gw_json_next(r, '}', is_first)) > 0; is_first = false) {
-        const char *key_at = r->at;
+    for (; (more = gw_json_next(r, '}', is_empty)) > 0; is_empty = false) {
         struct gw_slice key;
         if (gw_json_read_string(r, &key) != 0 || gw_json_colon(r) != 0)
             return -1;
-        if (!gw_slice_eq(key, GW_SLICE("@type"))) {
-            *ret_at = is_found ? *ret_at : r->at;
-            if (gw_json_skip(r) != 0)
-                return -1;
+        if (!gw_slice_eq(key, GW_SLICE("@type")))
             continue;
-        }
-        if (is_found)
-            return gw_json_fail(r, key_at, "\"@type\" is there twice");
-        is_found = true;
         *ret_at = r->at;
         if (gw_json_peek(r) != '"')
             return gw_json_fail_expected(r, r->at, "a type's URL");
         if (gw_json_read_string(r, ret_url) != 0)
             return -1;
     }
-    if (more == 0 && *ret_at != NULL && !is_found)
-        return gw_json_fail(r, start - 1, "\"@type\" is missing");
-    r->at = start;
+    if (more == 0 && *ret_at == NULL && !is_empty)
+        return fail_without_type(r, begin);
+    return more;
+}
+
+static int find_type_text(struct gw_json_reader *r, struct gw_slice *ret_url, const char **ret_at)
+{
+    static const struct gw_slice first_key = GW_SLICE_INIT("\"@type\":");
+    const char *begin = r->at;
+    if (gw_json_peek(r) == '}')
+        return 0;
+    if (gw_slice_starts_with(gw_slice(r->at, (size_t)(r->end - r->at)), first_key)) {
+        *ret_at = r->at + first_key.len;
+    } else {
+        r->at = begin;
+        if (gw_json_find_type(r, ret_at) != 0)
+            return -1;
+    }
+    if (*ret_at == NULL)
+        return fail_without_type(r, begin);
+    r->at = *ret_at;
+    if (gw_json_peek(r) != '"')
+        return gw_json_fail_expected(r, r->at, "a type's URL");
+    *ret_at = r->at;
+    return gw_json_read_string(r, ret_url);
+}
+
+/* The member "@type" of the object whose brace is behind r->at; it need not be the first. *ret_at
+ * is where its value is, NULL for an object without members. */
+static int find_type_url(struct gw_json_reader *r, struct gw_slice *ret_url, const char **ret_at)
+{
+    const char *begin = r->at;
+    *ret_at = NULL;
+    int rc = r->values != NULL ? find_type_value(r, ret_url, ret_at)
+                               : find_type_text(r, ret_url, ret_at);
+    if (rc != 0)
+        return rc;
+    r->at = begin;
     if (r->values != NULL)
         gw_value_again(r);
-    return more;
+    return 0;
 }
 
 /* A type that the schema lacks: only a source can have its contents, as bytes. */
@@ -202,7 +234,7 @@ static int read_any_well_known(struct gw_json_reader *r, const struct gw_message
     struct gw_json_place place = {
         .up = r->place, .kind = GW_JSON_IN_FIELD, .name = GW_SLICE("value")};
     const char *start = r->at;
-    bool is_found = false;
+    bool is_found = false, has_type = false;
     int more;
     for (bool is_first = true; (more = gw_json_next(r, '}', is_first)) > 0; is_first = false) {
         const char *key_at = r->at;
@@ -219,6 +251,10 @@ static int read_any_well_known(struct gw_json_reader *r, const struct gw_message
                 return -1;
             r->place = place.up;
         } else if (gw_slice_eq(key, GW_SLICE("@type")) || r->options->ignore_unknown_fields) {
+            bool is_type = gw_slice_eq(key, GW_SLICE("@type"));
+            if (is_type && has_type)
+                return gw_json_fail(r, key_at, "\"@type\" is there twice");
+            has_type = has_type || is_type;
             if (gw_json_skip(r) != 0)
                 return -1;
         } else {

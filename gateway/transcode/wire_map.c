@@ -10,19 +10,24 @@ static const struct gw_field *value_field(const struct gw_field *map)
     return &map->message->fields[1];
 }
 
-/* A message that is there in pieces is the pieces in a row. */
-static struct gw_slice join(gw_pool *pool, struct gw_slice first, struct gw_slice second)
+/* A message that is there in pieces is the pieces in a row: in `room`, which has that of the entry.
+ */
+static struct gw_slice join(gw_pool *pool, size_t entry_bytes, char **room, struct gw_slice before,
+                            struct gw_slice piece)
 {
-    char *joined = h2o_mem_alloc_pool(pool, first.len + second.len);
-    h2o_memcpy(joined, first.base, first.len);
-    h2o_memcpy(joined + first.len, second.base, second.len);
-    return gw_slice(joined, first.len + second.len);
+    if (*room == NULL) {
+        *room = h2o_mem_alloc_pool(pool, entry_bytes);
+        h2o_memcpy(*room, before.base, before.len);
+    }
+    h2o_memcpy(*room + before.len, piece.base, piece.len);
+    return gw_slice(*room, before.len + piece.len);
 }
 
 int gw_map_entry_decode(struct gw_json_writer *w, const struct gw_field *map, struct gw_slice wire,
                         struct gw_map_entry *ret_entry)
 {
     struct gw_map_entry entry = {{0}, {0}};
+    char *room = NULL;
     const char *at = wire.base, *end = wire.base + wire.len;
     while (at < end) {
         struct gw_wire_value part = {0};
@@ -33,7 +38,7 @@ int gw_map_entry_decode(struct gw_json_writer *w, const struct gw_field *map, st
             entry.key = part;
         } else if (part.number == 2 && gw_wire_fits(value_field(map), part.wire_type)) {
             if (value_field(map)->message != NULL && entry.value.bytes.len > 0)
-                part.bytes = join(w->pool, entry.value.bytes, part.bytes);
+                part.bytes = join(w->pool, wire.len, &room, entry.value.bytes, part.bytes);
             entry.value = part;
         }
     }
