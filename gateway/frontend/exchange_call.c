@@ -19,7 +19,9 @@ void gw_exchange_cancel_call(struct gw_exchange *x)
         return;
     gw_call_cancel(x->call);
     x->call = NULL;
-    gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
+    x->grpc_status = GW_CANCELLED;
+    gw_http_metrics_count_cancelled(x->worker->frontend->http_metrics, x->worker->shard, x->route,
+                                    gw_clock_ns() - x->began_ns);
 }
 
 static void on_headers(void *arg, const struct gw_metadata *headers)

@@ -26,6 +26,7 @@ struct route_series {
 
 struct method_series {
     gw_metric calls[GW_STATUS_COUNT];
+    gw_metric cancelled; /* by the client; a backend may say CANCELLED, too */
     gw_metric duration;
 };
 
@@ -77,19 +78,25 @@ static gw_metric add_duration(struct gw_metrics *metrics, struct gw_slice route)
                           "Time from a request's arrival to its answer's end.", labels, 1);
 }
 
+static gw_metric add_call(struct gw_metrics *metrics, const struct gw_method *method,
+                          struct gw_slice status, int code)
+{
+    const struct gw_metric_label labels[] = {
+        {"service", method->service},
+        {"method", method->name},
+        {"status", status},
+        {"code", gw_slice_str(gw_status_name(code))},
+    };
+    return gw_metrics_add(metrics, GW_COUNTER, "rpc_calls_total", "gRPC calls ended.", labels, 4);
+}
+
 static void add_calls(struct gw_metrics *metrics, const struct gw_method *method,
                       struct method_series *out)
 {
-    for (int i = 0; i < GW_STATUS_COUNT; i++) {
-        const struct gw_metric_label labels[] = {
-            {"service", method->service},
-            {"method", method->name},
-            {"status", i == GW_OK ? GW_SLICE("success") : GW_SLICE("error")},
-            {"code", gw_slice_str(gw_status_name(i))},
-        };
+    for (int i = 0; i < GW_STATUS_COUNT; i++)
         out->calls[i] =
-            gw_metrics_add(metrics, GW_COUNTER, "rpc_calls_total", "gRPC calls ended.", labels, 4);
-    }
+            add_call(metrics, method, i == GW_OK ? GW_SLICE("success") : GW_SLICE("error"), i);
+    out->cancelled = add_call(metrics, method, GW_SLICE("cancelled"), GW_CANCELLED);
     const struct gw_metric_label labels[] = {{"service", method->service},
                                              {"method", method->name}};
     out->duration = gw_metrics_add(metrics, GW_HISTOGRAM, "rpc_call_duration_seconds",
@@ -176,6 +183,15 @@ void gw_http_metrics_count_call(const struct gw_http_metrics *m, struct gw_metri
     gw_observe(shard, s->duration, duration_ns);
 }
 
+void gw_http_metrics_count_cancelled(const struct gw_http_metrics *m,
+                                     struct gw_metrics_shard *shard, const struct gw_route *route,
+                                     uint64_t duration_ns)
+{
+    const struct method_series *s = &m->methods[route->method_index];
+    gw_count(shard, s->cancelled, 1);
+    gw_observe(shard, s->duration, duration_ns);
+}
+
 void gw_http_metrics_count_limit(const struct gw_http_metrics *m, struct gw_metrics_shard *shard,
                                  enum gw_limit limit)
 {
@@ -192,14 +208,15 @@ void gw_http_metrics_stats(const struct gw_http_metrics *m, struct gw_buf *out)
     gw_buf_append_byte(out, '{');
     for (size_t i = 0; i < gw_snapshot_method_count(m->snapshot); i++) {
         const struct method_series *s = &m->methods[i];
-        uint64_t calls = 0, ok = gw_metrics_value(m->metrics, s->calls[GW_OK]);
-        for (int code = 0; code < GW_STATUS_COUNT; code++)
-            calls += gw_metrics_value(m->metrics, s->calls[code]);
+        uint64_t errors = 0, others = gw_metrics_value(m->metrics, s->calls[GW_OK]) +
+                                      gw_metrics_value(m->metrics, s->cancelled);
+        for (int code = GW_OK + 1; code < GW_STATUS_COUNT; code++)
+            errors += gw_metrics_value(m->metrics, s->calls[code]);
         if (i > 0)
             gw_buf_append_byte(out, ',');
         gw_buf_append_json_string(out, gw_snapshot_method_at(m->snapshot, i)->full_name);
-        gw_buf_printf(out, ":{\"calls\":%llu,\"errors\":%llu", (unsigned long long)calls,
-                      (unsigned long long)(calls - ok));
+        gw_buf_printf(out, ":{\"calls\":%llu,\"errors\":%llu",
+                      (unsigned long long)(others + errors), (unsigned long long)errors);
         for (size_t q = 0; q < sizeof(quantiles) / sizeof(*quantiles); q++) {
             uint64_t ns = gw_metrics_quantile(m->metrics, s->duration, quantiles[q].quantile);
             gw_buf_printf(out, ",\"%s\":%.3f", quantiles[q].name, (double)ns / 1e6);

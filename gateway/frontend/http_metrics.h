@@ -41,6 +41,11 @@ void gw_http_metrics_count_call(const struct gw_http_metrics *m, struct gw_metri
                                 const struct gw_route *route, int grpc_status,
                                 uint64_t duration_ns);
 
+/* A gRPC call was cancelled because its client has left, which is no error. */
+void gw_http_metrics_count_cancelled(const struct gw_http_metrics *m,
+                                     struct gw_metrics_shard *shard, const struct gw_route *route,
+                                     uint64_t duration_ns);
+
 void gw_http_metrics_count_limit(const struct gw_http_metrics *m, struct gw_metrics_shard *shard,
                                  enum gw_limit limit);
 

@@ -203,9 +203,7 @@ static int append_message(struct gw_stream *s, struct gw_slice message, struct g
 static void end_with_headers(struct gw_stream *s)
 {
     struct gw_exchange *x = s->exchange;
-    gw_call_cancel(x->call);
-    x->call = NULL;
-    gw_exchange_count_call(x, GW_CANCELLED, gw_clock_ns());
+    gw_exchange_cancel_call(x);
     s->waiting.len = 0;
     s->ended = true;
     write_on(s);

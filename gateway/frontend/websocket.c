@@ -40,7 +40,13 @@ static void cancel_call(struct gw_websocket *ws, int grpc_status)
     gw_call_cancel(ws->call);
     ws->call = NULL;
     ws->is_sending = false;
-    count_call(ws, grpc_status);
+    if (grpc_status != GW_CANCELLED) {
+        count_call(ws, grpc_status);
+        return;
+    }
+    ws->grpc_status = grpc_status;
+    gw_http_metrics_count_cancelled(ws->worker->frontend->http_metrics, ws->worker->shard,
+                                    ws->route, gw_clock_ns() - ws->began_ns);
 }
 
 static void note_error(struct gw_websocket *ws, struct gw_slice message, struct gw_slice reason)

@@ -6,11 +6,14 @@ import signal
 import threading
 import time
 
+import feed
+import h2
 import harness
 from grpc import StatusCode
 
 from gateway_config import USER, fail, user_backend, user_gateway
 from harness import expect, expect_equal, expect_error, expect_within, wait_for
+from websocket import WebSocket
 
 SERVICE = "user.v1.UserService"
 BUCKETS = [".0005", ".001", ".0025", ".005", ".01", ".025", ".05", ".1", ".25", ".5", "1", "2.5", "5", "10", "+Inf"]
@@ -289,3 +292,67 @@ def quiet_status(gateway):
         return gateway.get("/v1/users/1").status
     except (OSError, harness.http.client.HTTPException):
         return None
+
+
+def test_calls_whose_client_left_are_no_errors(t):
+    """Whatever the protocol; but what a backend calls cancelled itself is one."""
+    began = threading.Semaphore(0)
+
+    def wait(context):
+        began.release()
+        over = threading.Event()
+        context.add_callback(over.set)
+        over.wait(20)
+
+    def count(_, context):
+        wait(context)
+        return feed.protos(t).new("feed.v1.Counters")
+
+    def watch(asked, context):
+        if asked.feed == "gone":
+            context.abort(StatusCode.CANCELLED, "the backend's own")
+        yield feed.item(t)
+        wait(context)
+
+    config = feed.CONFIG.replace("routes:", "routes:\n  - service: feed.v1.Feed\n    upstream: feed")
+    gateway = feed.gateway(t, feed.backend(t, Count=count, Watch=watch), config=config.replace("500ms", "20s"))
+
+    def reached():
+        expect(began.acquire(timeout=10), "the call reached the backend")
+
+    def http1(request):
+        with gateway.client() as client:
+            client.send(request)
+            reached()
+
+    message = b"\0\0\0\0\0"
+    http1(b"GET /v1/counters HTTP/1.1\r\nHost: x\r\n\r\n")
+    http1(b"GET /v1/feeds/a HTTP/1.1\r\nHost: x\r\n\r\n")
+    http1(b"POST /feed.v1.Feed/Count HTTP/1.1\r\nHost: x\r\nContent-Type: application/grpc-web\r\n"
+          b"Content-Length: 5\r\n\r\n" + message)
+    socket = WebSocket(gateway.port, "/v1/feeds/a")
+    reached()
+    socket.close()
+    with h2.Client(gateway.port) as client:
+        for path, more in ("/v1/counters", []), ("/v1/feeds/a", []):
+            stream = client.request(path, more=more)
+            reached()
+            client.send(h2.RST_STREAM, 0, stream, h2.CANCEL.to_bytes(4, "big"))
+        for kind in "application/grpc", "application/grpc-web":
+            for method in "Count", "Watch":
+                stream = client.request("/feed.v1.Feed/" + method, "POST", [("content-type", kind)], message)
+                reached()
+                client.send(h2.RST_STREAM, 0, stream, h2.CANCEL.to_bytes(4, "big"))
+        client.settle()
+
+    def calls(method, status):
+        labels = {"service": "feed.v1.Feed", "method": method, "code": "CANCELLED"}
+        return gateway.metrics().value("rpc_calls_total", status=status, **labels)
+
+    wait_for("all to be counted", lambda: (calls("Count", "cancelled"), calls("Watch", "cancelled")) == (5, 5))
+    expect_equal(gateway.get("/v1/feeds/gone").status, 499)
+    expect_equal((calls("Count", "error"), calls("Watch", "error")), (0, 1))
+    methods = gateway.admin("/stats").json()["methods"]
+    found = {name: (methods["feed.v1.Feed/" + name]["calls"], methods["feed.v1.Feed/" + name]["errors"])
+             for name in ("Count", "Watch")}
+    expect_equal(found, {"Count": (5, 0), "Watch": (6, 1)})
