@@ -62,3 +62,44 @@ enum gw_status gw_status_from_http(int http_status)
         return GW_UNKNOWN;
     }
 }
+
+enum gw_status gw_status_of_http_error(int http_status)
+{
+    switch (http_status) {
+    case 400:
+    case 406:
+    case 415:
+    case 417:
+    case 426:
+        return GW_INVALID_ARGUMENT;
+    case 401:
+        return GW_UNAUTHENTICATED;
+    case 403:
+        return GW_PERMISSION_DENIED;
+    case 404:
+        return GW_NOT_FOUND;
+    case 405:
+    case 501:
+        return GW_UNIMPLEMENTED;
+    case 408:
+    case 504:
+        return GW_DEADLINE_EXCEEDED;
+    case 409:
+        return GW_ALREADY_EXISTS;
+    case 413:
+    case 429:
+    case 431:
+        return GW_RESOURCE_EXHAUSTED;
+    case 416:
+        return GW_OUT_OF_RANGE;
+    case 499:
+        return GW_CANCELLED;
+    case 500:
+    case 502:
+        return GW_INTERNAL;
+    case 503:
+        return GW_UNAVAILABLE;
+    default:
+        return GW_UNKNOWN;
+    }
+}

@@ -38,4 +38,8 @@ int gw_status_to_http(int status);
 /* The gRPC status of an answer that came without grpc-status, by its HTTP status. */
 enum gw_status gw_status_from_http(int http_status);
 
+/* The gRPC status of an error that is first of all one of HTTP: what the gateway itself refuses, or
+ * a hook answers. GW_UNKNOWN for one outside the table. */
+enum gw_status gw_status_of_http_error(int http_status);
+
 #endif

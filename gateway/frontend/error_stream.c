@@ -9,22 +9,6 @@ struct error_stream {
     struct gw_exchange *exchange;
 };
 
-static int code_of(int http_status)
-{
-    switch (http_status) {
-    case 403:
-        return GW_PERMISSION_DENIED;
-    case 413:
-        return GW_RESOURCE_EXHAUSTED;
-    case 416:
-        return GW_OUT_OF_RANGE;
-    case 503:
-        return GW_UNAVAILABLE;
-    default:
-        return http_status < 500 ? GW_INVALID_ARGUMENT : GW_INTERNAL;
-    }
-}
-
 static void send_error(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count,
                        h2o_send_state_t state)
 {
@@ -41,7 +25,7 @@ h2o_ostream_t **gw_error_stream_put(struct gw_exchange *x, struct gw_slice messa
     static const struct gw_json_options plain;
     h2o_req_t *req = x->req;
     struct gw_slice content_type = GW_SLICE("application/json");
-    int code = code_of(req->res.status);
+    int code = gw_status_of_http_error(req->res.status);
     if (gw_protocol_is_web(x->headers.protocol)) {
         content_type = gw_grpc_web_error(x, code, message);
         req->res.status = 200;

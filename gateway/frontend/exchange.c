@@ -138,24 +138,16 @@ void gw_exchange_count_limit(const struct gw_exchange *x, enum gw_limit limit)
 
 static void answer_fault(struct gw_exchange *x, const struct gw_request_fault *fault)
 {
-    int code = GW_INVALID_ARGUMENT;
-    if (fault->http_status == 431) {
-        code = GW_RESOURCE_EXHAUSTED;
+    if (fault->http_status == 431)
         gw_exchange_count_limit(x, GW_LIMIT_HEADERS);
-    } else if (fault->http_status == 413) {
-        code = GW_RESOURCE_EXHAUSTED;
+    else if (fault->http_status == 413)
         gw_exchange_count_limit(x, GW_LIMIT_REQUEST_BODY);
-    } else if (fault->http_status == 408) {
-        code = GW_DEADLINE_EXCEEDED;
-    } else if (fault->http_status == 503) {
-        code = GW_UNAVAILABLE;
-    }
     if (gw_exchange_is_http1(x)) {
         x->req->http1_is_persistent = 0;
         gw_connection_linger(x->connection);
     }
-    gw_exchange_answer_error(x, fault->http_status, code, gw_slice_str(fault->message),
-                             (struct gw_slice){0});
+    gw_exchange_answer_error(x, fault->http_status, gw_status_of_http_error(fault->http_status),
+                             gw_slice_str(fault->message), (struct gw_slice){0});
 }
 
 static struct gw_slice body_too_large(const struct gw_exchange *x)

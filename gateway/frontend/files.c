@@ -91,8 +91,7 @@ static void fail(struct gw_exchange *x, int http_status)
 {
     struct gw_slice message =
         http_status == 403 ? GW_SLICE("the file may not be read") : GW_SLICE("no such file");
-    gw_exchange_answer_error(x, http_status,
-                             http_status == 403 ? GW_PERMISSION_DENIED : GW_NOT_FOUND, message,
+    gw_exchange_answer_error(x, http_status, gw_status_of_http_error(http_status), message,
                              (struct gw_slice){0});
 }
 

@@ -104,8 +104,7 @@ static void answer_fault(struct gw_exchange *x, const struct gw_request_fault *f
 {
     if (fault->http_status == 426)
         gw_websocket_add_version(x->req);
-    gw_exchange_answer_error(x, fault->http_status,
-                             fault->http_status == 403 ? GW_PERMISSION_DENIED : GW_INVALID_ARGUMENT,
+    gw_exchange_answer_error(x, fault->http_status, gw_status_of_http_error(fault->http_status),
                              gw_slice_str(fault->message), (struct gw_slice){0});
 }
 

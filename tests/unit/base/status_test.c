@@ -67,12 +67,47 @@ static void http_statuses_map_as_grpc_says(void **state)
         assert_int_equal(gw_status_from_http(cases[i][0]), cases[i][1]);
 }
 
+static void errors_of_http_have_one_code_each(void **state)
+{
+    (void)state;
+    static const int cases[][2] = {
+        {400, GW_INVALID_ARGUMENT},
+        {401, GW_UNAUTHENTICATED},
+        {403, GW_PERMISSION_DENIED},
+        {404, GW_NOT_FOUND},
+        {405, GW_UNIMPLEMENTED},
+        {406, GW_INVALID_ARGUMENT},
+        {408, GW_DEADLINE_EXCEEDED},
+        {409, GW_ALREADY_EXISTS},
+        {413, GW_RESOURCE_EXHAUSTED},
+        {415, GW_INVALID_ARGUMENT},
+        {416, GW_OUT_OF_RANGE},
+        {417, GW_INVALID_ARGUMENT},
+        {418, GW_UNKNOWN},
+        {426, GW_INVALID_ARGUMENT},
+        {429, GW_RESOURCE_EXHAUSTED},
+        {431, GW_RESOURCE_EXHAUSTED},
+        {499, GW_CANCELLED},
+        {500, GW_INTERNAL},
+        {501, GW_UNIMPLEMENTED},
+        {502, GW_INTERNAL},
+        {503, GW_UNAVAILABLE},
+        {504, GW_DEADLINE_EXCEEDED},
+        {200, GW_UNKNOWN},
+        {302, GW_UNKNOWN},
+        {0, GW_UNKNOWN},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        assert_int_equal(gw_status_of_http_error(cases[i][0]), cases[i][1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_have_names_and_http_statuses),
         cmocka_unit_test(numbers_outside_the_table_are_unknown),
         cmocka_unit_test(http_statuses_map_as_grpc_says),
+        cmocka_unit_test(errors_of_http_have_one_code_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
