@@ -60,15 +60,6 @@ static struct gw_slice cut(struct gw_slice text, size_t most)
     return gw_slice(text.base, most);
 }
 
-/* The code whose HTTP status it is. */
-static int code_of(int http_status)
-{
-    int code = GW_CANCELLED;
-    while (code < GW_STATUS_COUNT && gw_status_to_http(code) != http_status)
-        code++;
-    return code < GW_STATUS_COUNT ? code : GW_UNKNOWN;
-}
-
 #define GRPC_MESSAGE_MAX 1024
 
 /* What a hook says in HTTP's terms, to a client that speaks gRPC: in the error form, or as plain
@@ -79,7 +70,7 @@ static void answer_grpc_status(struct gw_hooked *h, int http_status, struct gw_s
     int code;
     struct gw_slice message;
     if (!gw_status_from_json(text, &x->req->pool, &code, &message)) {
-        code = code_of(http_status);
+        code = gw_status_of_http_error(http_status);
         message = text;
     }
     x->json.len = 0;

@@ -773,6 +773,22 @@ def test_native_grpc_goes_through_hooks(t):
         expect_equal((error.code(), error.details()), (grpc.StatusCode.NOT_FOUND, "no such user (hooked)"))
 
 
+def test_replies_in_http_terms_have_the_codes_that_the_gateway_gives(t):
+    _, backend = recorder(t)
+    code = PROTOCOLS.replace("401", 'req.headers["x-status"].to_i')
+    stub = t.stub(start(t, backend, code).port, "user.v1.UserService")
+    for status, expected in (
+        ("400", grpc.StatusCode.INVALID_ARGUMENT),
+        ("405", grpc.StatusCode.UNIMPLEMENTED),
+        ("413", grpc.StatusCode.RESOURCE_EXHAUSTED),
+        ("415", grpc.StatusCode.INVALID_ARGUMENT),
+        ("500", grpc.StatusCode.INTERNAL),
+        ("503", grpc.StatusCode.UNAVAILABLE),
+        ("418", grpc.StatusCode.UNKNOWN),
+    ):
+        expect_equal(stub.fails(expected, "GetUser", id="7", metadata=[("x-status", status)]).message, "no key")
+
+
 def test_compressed_messages_do_not_pass_hooks_unseen(t):
     record, backend = recorder(t)
     gateway = start(t, backend, PROTOCOLS)
