@@ -86,6 +86,7 @@ struct gw_config_upstream {
     size_t endpoint_count;      /* at least 1 */
     uint64_t timeout_ms;        /* 5 s */
     uint64_t max_message_bytes; /* 4 MiB */
+    uint64_t max_json_bytes;    /* 8 * max_message_bytes */
     struct gw_config_pool pool;
 };
 

@@ -49,6 +49,17 @@ static const struct gw_key pool_keys[] = {
 #undef AT
 static const struct gw_block pool_block = {"`pool`", KEYS(pool_keys), .check = check_pool};
 
+/* JSON has names where messages have numbers. */
+#define JSON_FACTOR 8
+
+static void set_max_json(struct gw_reader *r, const struct gw_yaml_node *mapping, void *base)
+{
+    struct gw_config_upstream *upstream = base;
+    (void)r;
+    if (gw_yaml_get(mapping, GW_SLICE("max_json")) == NULL)
+        upstream->max_json_bytes = JSON_FACTOR * upstream->max_message_bytes;
+}
+
 #define AT(member) offsetof(struct gw_config_upstream, member)
 static const struct gw_key upstream_keys[] = {
     {"name", gw_read_string, AT(name), .required = true, .form = &gw_name_form},
@@ -57,6 +68,7 @@ static const struct gw_key upstream_keys[] = {
      .min = 1, .count_offset = AT(endpoint_count)},
     {"timeout", gw_read_duration, AT(timeout_ms), "5s", .min = 1, .max = 24 * HOUR},
     {"max_message", gw_read_size, AT(max_message_bytes), "4MiB", .min = KIB, .max = 1024 * MIB},
+    {"max_json", gw_read_size, AT(max_json_bytes), .min = KIB, .max = 8192 * MIB},
     {"pool", gw_read_block, AT(pool), "{}", .block = &pool_block},
     {"tls"},
     {"keepalive"},
@@ -66,4 +78,4 @@ static const struct gw_key upstream_keys[] = {
 };
 #undef AT
 const struct gw_block gw_upstream_keys = {"an upstream", sizeof(struct gw_config_upstream),
-                                          KEYS(upstream_keys)};
+                                          KEYS(upstream_keys), .check = set_max_json};

@@ -94,13 +94,14 @@ static void add_binding(struct linker *l, struct gw_binding *binding, struct gw_
               });
 }
 
-static struct gw_json_options json_options(const struct gw_config_json *json)
+static struct gw_json_options json_options(const struct gw_config_json *json, uint64_t max_bytes)
 {
     return (struct gw_json_options){
         .preserve_proto_names = json->preserve_proto_names,
         .always_print_defaults = json->always_print_defaults,
         .enums_as_ints = json->enums_as_ints,
         .ignore_unknown_fields = json->ignore_unknown_fields,
+        .max_bytes = max_bytes,
     };
 }
 
@@ -108,7 +109,8 @@ static struct gw_binding *bind_rule(struct linker *l, const struct gw_method *me
                                     const struct gw_http_rule *rule, enum gw_rule_part *ret_part,
                                     struct gw_error *error)
 {
-    struct gw_json_options json = json_options(&l->config->json);
+    struct gw_json_options json =
+        json_options(&l->config->json, l->snapshot->config->upstreams[l->upstream].max_json_bytes);
     return gw_binding_create(l->snapshot->schema, method, rule, &json, ret_part, error);
 }
 

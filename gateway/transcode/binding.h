@@ -12,6 +12,7 @@ struct gw_json_options {
     bool always_print_defaults;
     bool enums_as_ints;
     bool ignore_unknown_fields;
+    uint64_t max_bytes; /* of the JSON of one message, when it is written; 0: no limit */
 };
 
 /* Deepest nesting of messages, in JSON and on the wire (as protobuf's own default). */

@@ -40,6 +40,12 @@ int gw_json_writer_fail_malformed(struct gw_json_writer *w)
     return gw_json_writer_fail(w, "the message is malformed");
 }
 
+int gw_json_writer_fail_too_long(struct gw_json_writer *w)
+{
+    return gw_json_writer_fail(w, "the message is over %llu bytes of JSON",
+                               (unsigned long long)w->options->max_bytes);
+}
+
 void gw_json_write_other_key(struct gw_json_writer *w, const struct gw_field *field)
 {
     if (w->sink != NULL)

@@ -23,8 +23,10 @@ struct gw_json_writer {
     const struct gw_schema *schema;
     const struct gw_json_options *options;
     const struct gw_json_writer_place *place;
-    int depth;       /* of messages around the value */
-    bool is_merging; /* a field came back: from here on every message goes the longer way */
+    int depth;            /* of messages around the value */
+    bool is_merging;      /* a field came back: from here on every message goes the longer way */
+    size_t max_len;       /* of `out`, with scratch_bytes */
+    size_t scratch_bytes; /* what merging has in memory besides */
     struct gw_error *error;
 };
 
@@ -32,6 +34,14 @@ struct gw_json_writer {
 int gw_json_writer_fail(struct gw_json_writer *w, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 int gw_json_writer_fail_malformed(struct gw_json_writer *w);
+
+int gw_json_writer_fail_too_long(struct gw_json_writer *w);
+
+/* Whether the JSON is over options->max_bytes. One string goes beyond that before it is seen. */
+static inline bool gw_json_writer_is_too_long(const struct gw_json_writer *w)
+{
+    return w->out->len + w->scratch_bytes > w->max_len;
+}
 
 /* As gw_wire_get_value, with the depth that is left. */
 static inline const char *gw_json_writer_next(const struct gw_json_writer *w, const char *at,

@@ -57,7 +57,8 @@ void gw_status_to_json(const struct gw_schema *schema, int code, struct gw_slice
                        struct gw_slice details, const struct gw_json_options *options,
                        gw_pool *pool, struct gw_buf *out)
 {
-    struct gw_json_writer w = {.out = out, .pool = pool, .schema = schema, .options = options};
+    struct gw_json_writer w = {
+        .out = out, .pool = pool, .schema = schema, .options = options, .max_len = SIZE_MAX};
     gw_buf_append(out, GW_SLICE("{\"code\":"));
     gw_buf_append_i64(out, code);
     gw_buf_append(out, GW_SLICE(",\"message\":"));
@@ -113,6 +114,7 @@ void gw_status_details_to_value(const struct gw_schema *schema, struct gw_slice 
 {
     struct gw_buf scratch = gw_buf_in_pool(pool);
     struct gw_json_writer w = {.out = &scratch,
+                               .max_len = SIZE_MAX,
                                .sink = sink,
                                .pool = pool,
                                .schema = schema,

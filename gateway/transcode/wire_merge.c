@@ -45,7 +45,10 @@ static int collect(struct gw_json_writer *w, const struct gw_message_type *type,
             continue;
         if (only != NULL && field != only && (only->oneof < 0 || field->oneof != only->oneof))
             continue;
+        if (gw_json_writer_is_too_long(w))
+            return gw_json_writer_fail_too_long(w);
         size_t position = all->count;
+        w->scratch_bytes += sizeof(struct occurrence);
         *gw_vec_push(all) = (struct occurrence){field, position, value};
     }
     return 0;
@@ -100,14 +103,15 @@ static struct occurrences *new_occurrences(gw_pool *pool)
     return all;
 }
 
-static struct gw_slice join(gw_pool *pool, const struct group *group)
+static struct gw_slice join(struct gw_json_writer *w, const struct group *group)
 {
     if (group->first == group->last)
         return group->first->value.bytes;
     size_t len = 0;
     for (const struct occurrence *o = group->first; o <= group->last; o++)
         len += o->value.bytes.len;
-    char *joined = h2o_mem_alloc_pool(pool, len);
+    w->scratch_bytes += len;
+    char *joined = h2o_mem_alloc_pool(w->pool, len);
     char *to = joined;
     for (const struct occurrence *o = group->first; o <= group->last; o++) {
         h2o_memcpy(to, o->value.bytes.base, o->value.bytes.len);
@@ -191,7 +195,7 @@ static int write_group_value(struct gw_json_writer *w, const struct group *group
         return write_array(w, group);
     struct gw_wire_value value = group->last->value;
     if (group->field->message != NULL)
-        value.bytes = join(w->pool, group);
+        value.bytes = join(w, group);
     return gw_json_write_value(w, group->field, &value);
 }
 
@@ -263,6 +267,7 @@ int gw_json_write_merged(struct gw_json_writer *w, const struct gw_message_type 
 {
     struct occurrences *all = new_occurrences(w->pool);
     int rc = collect(w, type, NULL, wire, all);
+    size_t collected = all->count;
     if (rc == 0) {
         settle_oneofs(type, all);
         if (all->count > 1)
@@ -270,6 +275,7 @@ int gw_json_write_merged(struct gw_json_writer *w, const struct gw_message_type 
         rc = write_groups(w, type, all);
     }
     gw_vec_dispose(all);
+    w->scratch_bytes -= collected * sizeof(struct occurrence);
     return rc;
 }
 
@@ -278,6 +284,7 @@ int gw_json_write_field_of(struct gw_json_writer *w, const struct gw_message_typ
 {
     struct occurrences *all = new_occurrences(w->pool);
     int rc = collect(w, type, field, wire, all);
+    size_t collected = all->count;
     if (rc == 0) {
         settle_oneofs(type, all);
         if (all->count == 0 || (field != NULL && all->items[0].field != field)) {
@@ -288,5 +295,6 @@ int gw_json_write_field_of(struct gw_json_writer *w, const struct gw_message_typ
         }
     }
     gw_vec_dispose(all);
+    w->scratch_bytes -= collected * sizeof(struct occurrence);
     return rc;
 }

@@ -147,6 +147,8 @@ int gw_json_write_elements(struct gw_json_writer *w, const struct gw_field *fiel
         at = gw_wire_get_bits(at, end, wire_type, &element.bits);
         if (at == NULL)
             return gw_json_writer_fail_malformed(w);
+        if (gw_json_writer_is_too_long(w))
+            return gw_json_writer_fail_too_long(w);
         gw_json_begin_element(w);
         gw_json_write_value(w, field, &element);
     }
@@ -182,6 +184,8 @@ static int next_in_run(struct gw_json_writer *w, struct run *run)
 {
     if (run->at == run->end)
         return 0;
+    if (gw_json_writer_is_too_long(w))
+        return gw_json_writer_fail_too_long(w);
     struct gw_wire_value next;
     const char *behind = gw_json_writer_next(w, run->at, run->end, &next);
     if (behind == NULL)
@@ -301,6 +305,8 @@ static int write_once(struct gw_json_writer *w, const struct gw_message_type *ty
         const struct gw_field *field = gw_message_field_by_number(type, value.number);
         if (field == NULL || !gw_wire_fits(field, value.wire_type))
             continue;
+        if (gw_json_writer_is_too_long(w))
+            return gw_json_writer_fail_too_long(w);
         if (gw_seen_add(seen, field->index) || gw_seen_add_oneof(seen, type, field))
             return 1;
         place.field = field;
@@ -361,6 +367,8 @@ int gw_json_write_message(struct gw_json_writer *w, const struct gw_message_type
 
 static int finish(struct gw_json_writer *w, int rc, size_t start)
 {
+    if (rc == 0 && gw_json_writer_is_too_long(w))
+        rc = gw_json_writer_fail_too_long(w);
     if (rc != 0)
         w->out->len = start;
     return rc;
@@ -372,12 +380,14 @@ static struct gw_json_writer writer(const struct gw_schema *schema,
 {
     /* Mostly the text is about twice as long as the bytes. */
     gw_buf_reserve(out, 2 * wire.len);
-    return (struct gw_json_writer){.out = out,
-                                   .has_json_names = !options->preserve_proto_names,
-                                   .pool = pool,
-                                   .schema = schema,
-                                   .options = options,
-                                   .error = error};
+    return (struct gw_json_writer){
+        .out = out,
+        .has_json_names = !options->preserve_proto_names,
+        .pool = pool,
+        .schema = schema,
+        .options = options,
+        .max_len = options->max_bytes != 0 ? out->len + options->max_bytes : SIZE_MAX,
+        .error = error};
 }
 
 int gw_wire_to_json(const struct gw_schema *schema, const struct gw_message_type *type,

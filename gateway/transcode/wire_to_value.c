@@ -99,6 +99,7 @@ int gw_wire_to_value(const struct gw_schema *schema, const struct gw_message_typ
 {
     struct gw_buf scratch = gw_buf_in_pool(pool);
     struct gw_json_writer w = {.out = &scratch,
+                               .max_len = SIZE_MAX,
                                .sink = sink,
                                .pool = pool,
                                .schema = schema,

@@ -665,6 +665,53 @@ static void a_message_may_have_very_many_fields(void **state)
     gw_schema_destroy(many);
 }
 
+static void expect_limit(const char *type, const char *wire, uint64_t max_bytes, const char *wanted)
+{
+    struct gw_error error = {0};
+    struct gw_buf out = gw_buf_in_pool(&pool);
+    gw_buf_append(&out, GW_SLICE("kept"));
+    options.max_bytes = max_bytes;
+    int rc = gw_wire_to_json(schema, message(type), &options, unhex(wire), &pool, &out, &error);
+    assert_int_equal(rc, wanted == NULL ? 0 : -1);
+    assert_string_equal(error.message, wanted == NULL ? "" : wanted);
+    if (wanted != NULL)
+        assert_true(gw_slice_eq(gw_buf_slice(&out), GW_SLICE("kept")));
+}
+
+static void json_has_a_longest_length(void **state)
+{
+    (void)state;
+    expect_limit("test.v1.Scalars", "18 01", 16, NULL); /* {"int32Value":1} */
+    expect_limit("test.v1.Scalars", "18 01", 15, "the message is over 15 bytes of JSON");
+    expect_limit("test.v1.Repeated", "8201 03 010101", 48, NULL);
+    expect_limit("test.v1.Repeated", "8201 03 010101", 30,
+                 "colors: the message is over 30 bytes of JSON");
+    expect_limit("test.v1.Tree", "12021200", 20, NULL); /* {"left":{"left":{}}} */
+    expect_limit("test.v1.Tree", "12021200", 19, "the message is over 19 bytes of JSON");
+}
+
+/* A message in which fields come back is collected first: that counts, too. */
+static void what_merging_takes_counts_with_the_json(void **state)
+{
+    (void)state;
+    struct gw_buf wire = GW_BUF_HEAP;
+    for (int i = 0; i < 10000; i++)
+        gw_buf_append(&wire, GW_SLICE("\x18\x01\x20\x01"));
+    struct gw_error error = {0};
+    struct gw_buf out = gw_buf_in_pool(&pool);
+    options.max_bytes = 8 * wire.len;
+    assert_int_equal(gw_wire_to_json(schema, message("test.v1.Scalars"), &options,
+                                     gw_buf_slice(&wire), &pool, &out, &error),
+                     -1);
+    options.max_bytes = 100 * wire.len;
+    assert_int_equal(gw_wire_to_json(schema, message("test.v1.Scalars"), &options,
+                                     gw_buf_slice(&wire), &pool, &out, &error),
+                     0);
+    assert_true(
+        gw_slice_eq(gw_buf_slice(&out), GW_SLICE("{\"int32Value\":1,\"int64Value\":\"1\"}")));
+    gw_buf_dispose(&wire);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -701,6 +748,8 @@ int main(int argc, char **argv)
         codec_test(an_absent_field_is_its_default),
         codec_test(field_numbers_may_lie_far_apart),
         codec_test(a_message_may_have_very_many_fields),
+        codec_test(json_has_a_longest_length),
+        codec_test(what_merging_takes_counts_with_the_json),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     gw_schema_destroy(schema);
