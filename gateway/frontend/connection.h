@@ -55,7 +55,8 @@ struct gw_connection {
         h2o_socket_cb libh2o_read;     /* what libh2o waits for requests with; NULL: not yet */
         bool is_head_checked;          /* of the request that is coming in or under way */
         size_t scanned;                /* see gw_http1_head_check; in the end, the head's length */
-        bool in_chunks;                /* ... is the body, whose end has not come */
+        struct gw_http1_head head;     /* of one that is sound */
+        bool in_chunks;                /* the body is, and its end has not come */
         struct gw_http1_chunks chunks; /* of it */
         size_t seen_bytes;             /* of the socket's input, before those not looked at */
         size_t held_bytes;             /* of `memory`, for the socket's input */

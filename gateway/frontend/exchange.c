@@ -8,6 +8,7 @@
 #include "frontend/grpc.h"
 #include "frontend/hooked.h"
 #include "frontend/http1.h"
+#include "frontend/http_target.h"
 #include "frontend/request_stream.h"
 #include "frontend/stream.h"
 #include "frontend/streaming.h"
@@ -117,18 +118,22 @@ static struct gw_exchange *begin(h2o_req_t *req)
 
 /* --- requests --- */
 
-/* `http://host/path` instead of `/path`, RFC 9112 section 3.2.2: its host counts, not Host. */
-static void take_absolute_target(h2o_req_t *req)
+/* `http://host/path` instead of `/path`, RFC 9112 section 3.2.2: its host counts, not Host. Where
+ * HTTP/1.0 has neither, libh2o makes up one. */
+static void take_target(h2o_req_t *req)
 {
-    h2o_url_t url;
-    h2o_iovec_t target = req->input.path;
-    if (target.len == 0 || target.base[0] == '/' ||
-        h2o_url_parse(target.base, target.len, &url) != 0)
+    if (req->input.authority.base == req->conn->hosts[0]->authority.hostport.base)
+        req->input.authority.len = 0;
+    struct gw_slice authority, path, target = slice_of(req->input.path);
+    if (gw_slice_starts_with(target, GW_SLICE("/")) ||
+        !gw_http_split_absolute(target, &authority, &path))
         return;
-    req->input.authority = url.authority;
-    req->input.path = url.path;
-    const char *query = memchr(url.path.base, '?', url.path.len);
-    req->input.query_at = query != NULL ? (size_t)(query - url.path.base) : SIZE_MAX;
+    if (!gw_slice_starts_with(path, GW_SLICE("/")))
+        path = gw_pool_printf(&req->pool, "/%.*s", GW_SLICE_ARG(path));
+    req->input.authority = h2o_iovec_init(authority.base, authority.len);
+    req->input.path = h2o_iovec_init(path.base, path.len);
+    const char *query = memchr(path.base, '?', path.len);
+    req->input.query_at = query != NULL ? (size_t)(query - path.base) : SIZE_MAX;
 }
 
 void gw_exchange_count_limit(const struct gw_exchange *x, enum gw_limit limit)
@@ -277,7 +282,7 @@ static bool find_route(struct gw_exchange *x, struct gw_route_match *match)
 static int on_req(h2o_handler_t *self, h2o_req_t *req)
 {
     (void)self;
-    take_absolute_target(req);
+    take_target(req);
     struct gw_exchange *x = begin(req);
     x->body = gw_request_body_of(req);
     struct gw_request_fault fault = gw_connection_fault(x->connection, req);

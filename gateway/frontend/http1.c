@@ -3,7 +3,8 @@
 #include <h2o.h>
 #include <h2o/http1.h>
 
-#include "frontend/connection.h"
+#include "frontend/exchange_internal.h"
+#include "frontend/hop_headers.h"
 
 /* libh2o reads a connection by a callback of its own. While a head is expected, ours stands in
  * front of it, and lets libh2o see the head when it is whole and sound. A head that is refused is
@@ -21,7 +22,7 @@ static enum gw_http1_outcome check_head(struct gw_connection *connection)
     return gw_http1_head_check(gw_slice(input->bytes, input->size), &connection->http1.scanned,
                                &(struct gw_http1_limits){.header_count = limits->header_count,
                                                          .header_bytes = limits->header_bytes},
-                               &connection->http1.in_chunks, &connection->http1.fault);
+                               &connection->http1.head, &connection->http1.fault);
 }
 
 static void count_limit(const struct gw_connection *connection, enum gw_limit limit)
@@ -176,6 +177,9 @@ bool gw_http1_admit(struct gw_connection *connection)
         break;
     case GW_HTTP1_SOUND:
         connection->http1.is_head_checked = true;
+        connection->http1.in_chunks = connection->http1.head.in_chunks;
+        if (connection->http1.head.has_space_behind)
+            gw_http1_head_tidy(connection->sock->input->bytes, connection->http1.scanned);
         connection->http1.chunks = (struct gw_http1_chunks){
             .limit_bytes = connection->worker->frontend->config->limits.request_body_bytes};
         connection->http1.seen_bytes = connection->http1.scanned;
@@ -294,6 +298,8 @@ void gw_http1_serve(struct gw_connection *connection)
 void gw_http1_request_begun(struct gw_connection *connection, struct gw_exchange *exchange)
 {
     connection->http1.exchange = exchange;
+    if (connection->http1.head.has_hop_headers)
+        gw_hop_headers_remove(exchange->req);
     gw_connection_await(connection, GW_WAIT_NOTHING);
 }
 

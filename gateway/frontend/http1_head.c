@@ -2,10 +2,13 @@
 
 #include <stdint.h>
 
+#include "frontend/hop_headers.h"
+#include "frontend/http_target.h"
+
 struct head {
     struct gw_slice rest;
-    bool is_1_1;
-    size_t hosts, content_lengths, transfer_encodings, headers;
+    bool is_1_1, has_space_behind;
+    size_t hosts, content_lengths, transfer_encodings, hop_headers, headers;
     const char *fault;
 };
 
@@ -65,11 +68,16 @@ static bool take_line(struct head *head, struct gw_slice *ret_line)
 }
 
 /* The forms of RFC 9112 section 3.2 that are for origin servers. */
-static bool is_target(struct gw_slice method, struct gw_slice s)
+static const char *check_target(struct gw_slice method, struct gw_slice target)
 {
-    return gw_slice_starts_with(s, GW_SLICE("/")) || gw_slice_starts_with(s, GW_SLICE("http://")) ||
-           gw_slice_starts_with(s, GW_SLICE("https://")) ||
-           (gw_slice_eq(s, GW_SLICE("*")) && gw_slice_eq(method, GW_SLICE("OPTIONS")));
+    struct gw_slice authority, path;
+    if (gw_http_has_fragment(target))
+        return "the request's target has a fragment";
+    if (gw_http_is_path(method, target))
+        return NULL;
+    if (!gw_http_split_absolute(target, &authority, &path))
+        return "the request's target is no path";
+    return gw_http_is_authority(authority) ? NULL : "the request's target names no host";
 }
 
 static bool check_request_line(struct head *head)
@@ -92,7 +100,7 @@ static bool check_request_line(struct head *head)
         head->fault = "this port speaks HTTP/1.0 and HTTP/1.1";
         return false;
     }
-    head->fault = is_target(method, target) ? NULL : "the request's target is no path";
+    head->fault = check_target(method, target);
     return head->fault == NULL;
 }
 
@@ -105,13 +113,21 @@ static bool is_number(struct gw_slice s)
     return s.len > 0 && s.len < 19;
 }
 
-/* Headers that say where the message ends and whom it is for. */
+/* Headers that say where the message ends, whom it is for, and what ends here. */
 static const char *check_framing(struct head *head, struct gw_slice name, struct gw_slice value)
 {
     switch (name.len) {
     case 4:
-        if (gw_slice_eq_nocase(name, GW_SLICE("host")) && head->hosts++ > 0)
+        if (!gw_slice_eq_nocase(name, GW_SLICE("host")))
+            break;
+        if (head->hosts++ > 0)
             return "more than one Host";
+        if (!gw_http_is_authority(value))
+            return "a Host that is no host";
+        break;
+    case 10:
+        if (gw_slice_eq_nocase(name, GW_SLICE("connection")))
+            return gw_hop_check(value, &head->hop_headers);
         break;
     case 14:
         if (!gw_slice_eq_nocase(name, GW_SLICE("content-length")))
@@ -153,6 +169,8 @@ static bool check_header(struct head *head)
         return false;
     struct gw_slice name = gw_slice(line.base, (size_t)(colon - line.base));
     struct gw_slice value = gw_slice_trim(gw_slice_from(line, name.len + 1));
+    if (value.len > 0 && value.base + value.len != line.base + line.len)
+        head->has_space_behind = true;
     head->fault =
         is_text(value, true) ? check_framing(head, name, value) : "a control character in a header";
     return head->fault == NULL;
@@ -188,7 +206,8 @@ static size_t find_end(struct gw_slice bytes, size_t *scanned)
 }
 
 enum gw_http1_outcome gw_http1_head_check(struct gw_slice bytes, size_t *scanned,
-                                          const struct gw_http1_limits *limits, bool *ret_in_chunks,
+                                          const struct gw_http1_limits *limits,
+                                          struct gw_http1_head *ret_head,
                                           struct gw_request_fault *ret_fault)
 {
     size_t end = find_end(bytes, scanned);
@@ -215,11 +234,32 @@ enum gw_http1_outcome gw_http1_head_check(struct gw_slice bytes, size_t *scanned
     }
     *scanned = end;
     if (head.fault == NULL && head.headers <= limits->header_count) {
-        *ret_in_chunks = head.transfer_encodings > 0;
+        *ret_head = (struct gw_http1_head){
+            .in_chunks = head.transfer_encodings > 0,
+            .has_space_behind = head.has_space_behind,
+            .has_hop_headers = head.hop_headers > 0,
+        };
         return GW_HTTP1_SOUND;
     }
     *ret_fault = head.fault != NULL
                      ? (struct gw_request_fault){400, head.fault}
                      : (struct gw_request_fault){431, "the request has too many headers"};
     return GW_HTTP1_REFUSED;
+}
+
+void gw_http1_head_tidy(char *bytes, size_t length)
+{
+    struct head head = {.rest = gw_slice(bytes, length)};
+    struct gw_slice line;
+    while (head.rest.len > 0 && take_line(&head, &line)) {
+        const char *colon = memchr(line.base, ':', line.len);
+        size_t begin = colon != NULL ? (size_t)(colon + 1 - line.base) : line.len;
+        struct gw_slice value = gw_slice_trim(gw_slice_from(line, begin));
+        if (value.len == 0 || value.base + value.len == line.base + line.len)
+            continue;
+        char *room = bytes + (line.base - bytes) + begin;
+        size_t space = line.len - begin - value.len;
+        memmove(room + space, value.base, value.len);
+        memset(room, ' ', space);
+    }
 }

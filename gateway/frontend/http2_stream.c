@@ -7,6 +7,7 @@
 #include "base/recycle.h"
 #include "frontend/connection.h"
 #include "frontend/http2_guard.h"
+#include "frontend/http_target.h"
 #include "grpc/hpack_literal.h"
 
 /* A list of headers this many times over the limit is not worth an answer. */
@@ -145,6 +146,9 @@ static void pseudo_header(struct gw_http2_stream *stream, struct gw_slice name,
         req->input.path = copy(stream, value);
     else if (gw_slice_eq(name, GW_SLICE(":authority")))
         req->input.authority = copy(stream, value);
+    else if (!gw_slice_eq_nocase(value, GW_SLICE("http")) &&
+             !gw_slice_eq_nocase(value, GW_SLICE("https")))
+        fault(stream, 400, ":scheme is neither http nor https");
 }
 
 /* Crumbs become one header (RFC 9113 section 8.2.3). */
@@ -182,11 +186,24 @@ static void regular_header(struct gw_http2_stream *stream, struct gw_slice name,
     }
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Which makes a request malformed (RFC 9113 section 8.2.1), but gRPC's own libraries send it. */
+static bool has_space_around(struct gw_slice value)
+{
+    return value.len > 0 && (is_blank(value.base[0]) || is_blank(value.base[value.len - 1]));
+}
+
 void gw_http2_stream_header(struct gw_http2_stream *stream, struct gw_slice name,
                             struct gw_slice value)
 {
     const struct gw_config_limits *limits = gw_http2_limits(stream->session);
     stream->request.header_bytes += name.len + value.len + 32;
+    if (has_space_around(value))
+        value = gw_slice_trim(value);
     if (stream->request.header_bytes > HEADER_BOMB_FACTOR * limits->header_bytes) {
         gw_http2_over_limit(stream->session, GW_LIMIT_HEADERS, NGHTTP2_ENHANCE_YOUR_CALM);
         return;
@@ -211,8 +228,18 @@ static void check_authority(struct gw_http2_stream *stream)
         *authority = h2o_iovec_init(host.base, host.len);
     else if (host.len > 0 && !gw_slice_eq_nocase(gw_slice(authority->base, authority->len), host))
         fault(stream, 400, ":authority and Host differ");
-    if (authority->len > 0 && memchr(authority->base, '@', authority->len) != NULL)
-        fault(stream, 400, ":authority with user information");
+    if (!gw_http_is_authority(gw_slice(authority->base, authority->len)))
+        fault(stream, 400, "an :authority that is no host");
+}
+
+static void check_path(struct gw_http2_stream *stream)
+{
+    const h2o_req_t *req = &stream->req;
+    struct gw_slice path = gw_slice(req->input.path.base, req->input.path.len);
+    if (gw_http_has_fragment(path))
+        fault(stream, 400, "the request's target has a fragment");
+    else if (!gw_http_is_path(gw_slice(req->input.method.base, req->input.method.len), path))
+        fault(stream, 400, "the request's target is no path");
 }
 
 static void tell_later(struct gw_http2_stream *stream)
@@ -232,6 +259,7 @@ void gw_http2_stream_headers_end(struct gw_http2_stream *stream)
         req->input.path = h2o_iovec_init(H2O_STRLIT("/"));
         fault(stream, 400, "CONNECT is not supported");
     }
+    check_path(stream);
     check_authority(stream);
     if (stream->request.cookie.len > 0)
         h2o_add_header(&req->pool, &req->headers, H2O_TOKEN_COOKIE, NULL,

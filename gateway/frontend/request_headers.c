@@ -1,6 +1,7 @@
 #include "frontend/request_headers.h"
 
 #include "base/random.h"
+#include "frontend/http_target.h"
 
 /* Values of the table; never dereferenced as anything else. */
 static const enum header_kind {
@@ -182,7 +183,7 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
                 append_item(&forwarded_for, value);
             break;
         case FORWARDED_HOST:
-            if (peer->is_trusted_proxy && is_visible(value))
+            if (peer->is_trusted_proxy && gw_http_is_authority(value))
                 host = value;
             break;
         case FORWARDED_PROTO:
@@ -204,7 +205,7 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
     items[count++] = (struct gw_metadatum){
         GW_SLICE("x-forwarded-for"),
         forwarded_for.len > 0 ? gw_buf_slice(&forwarded_for) : gw_peer_text(peer), GW_INDEX_NOT};
-    if (host.len > 0 && is_visible(host))
+    if (host.len > 0)
         items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-host"), host, GW_INDEX_NOT};
     items[count++] = (struct gw_metadatum){GW_SLICE("x-forwarded-proto"), proto, GW_INDEX_FIELD};
     if (tls_client != NULL)

@@ -123,12 +123,107 @@ def test_smuggled_requests_are_refused_behind_others(t):
 def test_absolute_targets_name_the_host(t):
     recorder = Recorder(t)
     gateway = user_gateway(t, user_backend(t, GetUser=recorder).address)
-    for target in b"http://example.com/v1/users/7", b"https://example.com/v1/users/7?":
+    for target in b"http://example.com/v1/users/7", b"https://example.com/v1/users/7?", b"HTTP://example.com/v1/users/7":
         response = gateway.raw(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
         expect_equal((response.status, response.json()), (200, {"user": {"id": "7"}}))
         expect_equal(recorder.last()["x-forwarded-host"], "example.com")
-    expect_error(gateway.raw(b"GET http://example.com?page=1 HTTP/1.1\r\nHost: x\r\n\r\n"), 404, 5)
+    for target in b"http://h", b"http://h?x=/v1/users/7", b"http://h/", b"//h/v1/users/7":
+        expect_error(gateway.raw(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n"), 404, 5)
     expect_error(gateway.raw(b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"), 404, 5)
+    lines = wait_for("all lines", lambda: (log := gateway.access_log()) and len(log) == 8 and log)
+    paths = [line["path"] for line in lines if line["status"] == 404]
+    expect_equal(sorted(paths), ["*", "/", "/", "/", "//h/v1/users/7"])
+
+
+def test_targets_that_are_none_are_400(t):
+    gateway, backend = start(t)
+    for target in (b"http://h#/v1/users/7", b"/v1/users/7#frag", b"/v1/users/7?x#", b"#", b"http:///v1/users/7",
+                   b"http://u:p@h/v1/users/7", b"http://h:abc/v1/users/7", b"ftp://h/v1/users/7", b"h:80", b"v1/users/7",
+                   b"?x", b"*"):
+        expect_refused(gateway, b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n", 400, 3, "target")
+    expect_equal(sum(backend.calls.values()), 0, "calls")
+
+
+BAD_HOSTS = ["x/evil", "u:p@y", "x, y", "x,y", "x:abc", "x:80:80", "x:99999", "[::1", "::1", "[x]", "x y", "<x>", "x#", "x?y", ""]
+
+
+def test_a_host_is_a_host(t):
+    recorder = Recorder(t)
+    gateway = user_gateway(t, user_backend(t, GetUser=recorder).address)
+    for host in BAD_HOSTS:
+        for version in b"1.1", b"1.0":
+            expect_refused(gateway, b"GET /v1/users/1 HTTP/%s\r\nHost: %s\r\n\r\n" % (version, host.encode()), 400, 3, "Host")
+    for host in "x", "X.example.com:8080", "[::1]:80", "127.0.0.1", "x:", "a_b.example":
+        expect_equal(gateway.raw(b"GET /v1/users/1 HTTP/1.1\r\nHost: %s\r\n\r\n" % host.encode()).status, 200, host)
+        expect_equal(recorder.last()["x-forwarded-host"], host)
+    expect_equal(gateway.raw(b"GET /v1/users/1 HTTP/1.0\r\n\r\n").status, 200, "no Host in HTTP/1.0")
+    expect("x-forwarded-host" not in recorder.last(), recorder.last())
+
+
+def test_a_trusted_proxy_names_a_host(t):
+    recorder = Recorder(t)
+    config = USER + "trusted_proxies: [127.0.0.0/8]\n"
+    gateway = user_gateway(t, user_backend(t, GetUser=recorder).address, config=config)
+    for host in BAD_HOSTS:
+        gateway.raw(b"GET /v1/users/1 HTTP/1.1\r\nHost: own\r\nX-Forwarded-Host: %s\r\n\r\n" % host.encode())
+        expect_equal(recorder.last()["x-forwarded-host"], "own", host)
+
+
+def test_white_space_around_values_is_cut(t):
+    """Once, for all who look at them."""
+    recorder = Recorder(t)
+    config = USER + "forward_headers: [x-a]\ntrusted_proxies: [127.0.0.0/8, 10.0.0.0/8]\n"
+    config += 'cors: {origins: ["https://shop.example"]}\n'
+    gateway = user_gateway(t, user_backend(t, GetUser=recorder, CreateUser=lambda *_: t.protos.new("user.v1.CreateUserResponse")).address, config=config)
+    for space in " ", "\t", " \t  ":
+        head = "GET /v1/users/1 HTTP/1.1\r\n" + "".join(
+            f"{name}:{space}{value}{space}\r\n"
+            for name, value in {
+                "Host": "x", "Authorization": "Bearer x", "X-Forwarded-For": "1.2.3.4", "Origin": "https://shop.example",
+                "X-A": "b  c", "X-Request-ID": "id-1", "Grpc-Metadata-X-Color": "blue", "Connection": "close, x-gone",
+                "X-Gone": "y",
+            }.items()
+        )
+        with gateway.client() as client:
+            client.send(head.encode() + b"\r\n")
+            response = client.response()
+            expect_equal(response.status, 200)
+            expect_equal(response.header("access-control-allow-origin"), "https://shop.example")
+            expect_equal(response.header("x-request-id"), "id-1")
+            expect(client.is_closed(), "closed")
+        found = recorder.last()
+        expect_equal([found[name] for name in ("authorization", "x-a", "x-color", "x-forwarded-host")], ["Bearer x", "b  c", "blue", "x"])
+        expect_equal(found["x-forwarded-for"], "1.2.3.4, 127.0.0.1")
+        wait_for("the client in the log", lambda: "1.2.3.4" in [line["remote_addr"] for line in gateway.access_log()])
+        for framing, body in ("Content-Length:{0}2{0}", b"{}"), ("Transfer-Encoding:{0}chunked{0}", b"2\r\n{{}}\r\n0\r\n\r\n".replace(b"{{}}", b"{}")):
+            lines = ["POST /v1/users HTTP/1.1", "Host: x", f"Content-Type:{space}application/json{space}", f"Expect:{space}100-continue{space}"]
+            with gateway.client() as client:
+                client.send("\r\n".join([*lines, framing.format(space), "", ""]).encode())
+                expect_equal(client.response().status, 100, framing)
+                client.send(body)
+                expect_equal(client.response().status, 200, framing)
+        preflight = f"OPTIONS /v1/users HTTP/1.1\r\nHost: x\r\nConnection: close\r\nOrigin: https://shop.example{space}\r\n"
+        preflight += f"Access-Control-Request-Method: POST{space}\r\nAccess-Control-Request-Headers:{space}content-type{space}\r\n\r\n"
+        expect_equal(gateway.raw(preflight.encode()).header("access-control-allow-methods"), "POST, GET")
+
+
+def test_headers_that_connection_names_end_here(t):
+    recorder = Recorder(t)
+    config = USER + "forward_headers: [x-tenant, x-a]\n"
+    gateway = user_gateway(t, user_backend(t, GetUser=recorder).address, config=config)
+    for connection in "x-tenant", "X-Tenant", "keep-alive, ,x-tenant,", "close, x-tenant, x-none", "TE\r\nConnection: x-tenant":
+        response = gateway.raw(
+            f"GET /v1/users/1 HTTP/1.1\r\nHost: x\r\nX-Tenant: acme\r\nConnection: {connection}\r\nX-A: b\r\n\r\n".encode()
+        )
+        expect_equal(response.status, 200, connection)
+        expect("x-tenant" not in recorder.last() and recorder.last()["x-a"] == "b", f"{connection}: {recorder.last()}")
+    calls = len(recorder.requests)
+    for name in ("authorization", "Authorization", "cookie", "origin", "host", "content-length", "transfer-encoding", "x-api-key",
+                 "X-Forwarded-For", "x-forwarded-host", "x-real-ip", "x-request-id", "traceparent", "sec-websocket-key", "grpc-timeout",
+                 "content-type", "close, authorization", "keep-alive\r\nConnection: cookie", "a b", "a;b", ",".join(f"x-{i}" for i in range(17))):
+        head = f"GET /v1/users/1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nConnection: {name}\r\n\r\n"
+        expect_refused(gateway, head.encode(), 400, 3, "Connection")
+    expect_equal(len(recorder.requests), calls, "calls")
 
 
 def test_broken_chunks_are_400(t):

@@ -14,9 +14,9 @@ static const struct gw_http1_limits limits = {.header_count = 3, .header_bytes =
 static enum gw_http1_outcome check(const char *text, struct gw_request_fault *fault)
 {
     size_t scanned = 0;
-    bool in_chunks;
+    struct gw_http1_head sound;
     *fault = (struct gw_request_fault){0};
-    return gw_http1_head_check(gw_slice_str(text), &scanned, &limits, &in_chunks, fault);
+    return gw_http1_head_check(gw_slice_str(text), &scanned, &limits, &sound, fault);
 }
 
 static void sound_heads_pass(void **state)
@@ -29,9 +29,12 @@ static void sound_heads_pass(void **state)
         "\r\nGET /v1/users/7?x=%20 HTTP/1.1\r\nHost: a:80\r\nX-A:\t b \r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost:\r\nX: \xc3\xa9\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost:x\r\nX: \xc3\xa9\r\n\r\n",
         "GET http://a/b HTTP/1.1\r\nHost: a\r\n\r\n",
         "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET HTTP://h?x HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET https://h HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: [::1]:80 \r\nConnection: ,close, x-a\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
         struct gw_request_fault fault;
@@ -50,17 +53,16 @@ static void a_sound_head_has_a_length(void **state)
     };
     for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
         struct gw_request_fault fault;
-        bool in_chunks;
+        struct gw_http1_head sound;
         char text[200];
         size_t length = strlen(heads[i]), scanned = 0;
         snprintf(text, sizeof(text), "%s%s", heads[i], heads[i]);
         for (size_t n = 1; n < length; n++)
             assert_int_equal(
-                gw_http1_head_check(gw_slice(text, n), &scanned, &limits, &in_chunks, &fault),
+                gw_http1_head_check(gw_slice(text, n), &scanned, &limits, &sound, &fault),
                 GW_HTTP1_INCOMPLETE);
-        assert_int_equal(
-            gw_http1_head_check(gw_slice_str(text), &scanned, &limits, &in_chunks, &fault),
-            GW_HTTP1_SOUND);
+        assert_int_equal(gw_http1_head_check(gw_slice_str(text), &scanned, &limits, &sound, &fault),
+                         GW_HTTP1_SOUND);
         assert_int_equal(scanned, length);
     }
 }
@@ -90,6 +92,19 @@ static void unsound_heads_are_refused_with_the_reason(void **state)
         {"GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", "a header name that is no token", 400},
         {"GET / HTTP/1.1\r\nHost: a\r\nX : b\r\n\r\n", "a header name that is no token", 400},
         {"GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n", "a header name that is no token", 400},
+        {"GET /a#f HTTP/1.1\r\nHost: a\r\n\r\n", "the request's target has a fragment", 400},
+        {"GET http://h#/x HTTP/1.1\r\nHost: a\r\n\r\n", "the request's target has a fragment", 400},
+        {"GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n", "the request's target names no host", 400},
+        {"GET http://u@h/ HTTP/1.1\r\nHost: a\r\n\r\n", "the request's target names no host", 400},
+        {"GET ftp://h/ HTTP/1.1\r\nHost: a\r\n\r\n", "the request's target is no path", 400},
+        {"GET h:80 HTTP/1.1\r\nHost: a\r\n\r\n", "the request's target is no path", 400},
+        {"GET ? HTTP/1.1\r\nHost: a\r\n\r\n", "the request's target is no path", 400},
+        {"GET / HTTP/1.1\r\nHost:\r\n\r\n", "a Host that is no host", 400},
+        {"GET / HTTP/1.1\r\nHost: x/evil\r\n\r\n", "a Host that is no host", 400},
+        {"GET / HTTP/1.0\r\nHost: x, y\r\n\r\n", "a Host that is no host", 400},
+        {"GET http://h/ HTTP/1.1\r\nHost: x:abc\r\n\r\n", "a Host that is no host", 400},
+        {"GET / HTTP/1.1\r\nHost: a\r\nConnection: authorization\r\n\r\n",
+         "Connection names a header that is meant for all", 400},
         {"GET / HTTP/1.1\r\n\r\n", "no Host", 400},
         {"GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", "more than one Host", 400},
         {"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\ncontent-length: 1\r\n\r\n",
@@ -128,23 +143,67 @@ static void control_characters_are_seen_at_every_place(void **state)
                 continue; /* the target begins with a slash */
             snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", text);
             is_sound = check(head, &fault) == GW_HTTP1_SOUND;
-            assert_int_equal(is_sound, byte > ' ' && byte != 0x7f);
+            assert_int_equal(is_sound, byte > ' ' && byte != 0x7f && byte != '#');
         }
     }
+}
+
+static void white_space_behind_values_goes_in_front_of_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head, *tidy;
+    } cases[] = {
+        {"GET / HTTP/1.1\r\nHost:a \r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"},
+        {"\r\nGET / HTTP/1.1\r\nHost: a\t \t\r\nX:b\r\n\r\n",
+         "\r\nGET / HTTP/1.1\r\nHost:    a\r\nX:b\r\n\r\n"},
+        {"GET http://a: HTTP/1.1\r\nHost:a\r\nX: b\tc: d  \r\nY:  \r\n\r\n",
+         "GET http://a: HTTP/1.1\r\nHost:a\r\nX:   b\tc: d\r\nY:  \r\n\r\n"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char text[100];
+        struct gw_request_fault fault;
+        struct gw_http1_head sound;
+        size_t scanned = 0;
+        snprintf(text, sizeof(text), "%s", cases[i].head);
+        assert_int_equal(gw_http1_head_check(gw_slice_str(text), &scanned, &limits, &sound, &fault),
+                         GW_HTTP1_SOUND);
+        assert_true(sound.has_space_behind);
+        gw_http1_head_tidy(text, scanned);
+        assert_string_equal(text, cases[i].tidy);
+        scanned = 0;
+        gw_http1_head_check(gw_slice_str(text), &scanned, &limits, &sound, &fault);
+        assert_false(sound.has_space_behind);
+    }
+}
+
+static void headers_that_connection_names_are_told(void **state)
+{
+    (void)state;
+    struct gw_request_fault fault;
+    struct gw_http1_head sound;
+    static const struct gw_slice named =
+        GW_SLICE_INIT("GET / HTTP/1.1\r\nHost: a\r\nConnection: close, x-a\r\n\r\n");
+    static const struct gw_slice plain =
+        GW_SLICE_INIT("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    gw_http1_head_check(named, &(size_t){0}, &limits, &sound, &fault);
+    assert_true(sound.has_hop_headers);
+    gw_http1_head_check(plain, &(size_t){0}, &limits, &sound, &fault);
+    assert_false(sound.has_hop_headers);
 }
 
 static void a_body_in_chunks_is_told(void **state)
 {
     (void)state;
-    bool in_chunks;
+    struct gw_http1_head sound;
     struct gw_request_fault fault;
     static const struct gw_slice
         chunked = GW_SLICE_INIT("POST / HTTP/1.1\r\nHost: a\r\ntransfer-encoding: chunked\r\n\r\n"),
         sized = GW_SLICE_INIT("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n");
-    gw_http1_head_check(chunked, &(size_t){0}, &limits, &in_chunks, &fault);
-    assert_true(in_chunks);
-    gw_http1_head_check(sized, &(size_t){0}, &limits, &in_chunks, &fault);
-    assert_false(in_chunks);
+    gw_http1_head_check(chunked, &(size_t){0}, &limits, &sound, &fault);
+    assert_true(sound.in_chunks);
+    gw_http1_head_check(sized, &(size_t){0}, &limits, &sound, &fault);
+    assert_false(sound.in_chunks);
 }
 
 static void a_head_may_come_byte_by_byte(void **state)
@@ -152,17 +211,16 @@ static void a_head_may_come_byte_by_byte(void **state)
     (void)state;
     static const char head[] = "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n";
     size_t scanned = 0;
-    bool in_chunks;
+    struct gw_http1_head sound;
     struct gw_request_fault fault;
     for (size_t n = 0; n < sizeof(head) - 1; n++) {
-        assert_int_equal(
-            gw_http1_head_check(gw_slice(head, n), &scanned, &limits, &in_chunks, &fault),
-            GW_HTTP1_INCOMPLETE);
+        assert_int_equal(gw_http1_head_check(gw_slice(head, n), &scanned, &limits, &sound, &fault),
+                         GW_HTTP1_INCOMPLETE);
         assert_true(scanned <= n);
     }
-    assert_int_equal(gw_http1_head_check(gw_slice(head, sizeof(head) - 1), &scanned, &limits,
-                                         &in_chunks, &fault),
-                     GW_HTTP1_SOUND);
+    assert_int_equal(
+        gw_http1_head_check(gw_slice(head, sizeof(head) - 1), &scanned, &limits, &sound, &fault),
+        GW_HTTP1_SOUND);
 }
 
 static void a_head_over_the_limit_is_refused_before_it_ends(void **state)
@@ -172,14 +230,12 @@ static void a_head_over_the_limit_is_refused_before_it_ends(void **state)
     memset(head, 'a', sizeof(head));
     memcpy(head, "GET /", 5);
     size_t scanned = 0;
-    bool in_chunks;
+    struct gw_http1_head sound;
     struct gw_request_fault fault;
-    assert_int_equal(
-        gw_http1_head_check(gw_slice(head, 200), &scanned, &limits, &in_chunks, &fault),
-        GW_HTTP1_INCOMPLETE);
-    assert_int_equal(
-        gw_http1_head_check(gw_slice(head, 201), &scanned, &limits, &in_chunks, &fault),
-        GW_HTTP1_REFUSED);
+    assert_int_equal(gw_http1_head_check(gw_slice(head, 200), &scanned, &limits, &sound, &fault),
+                     GW_HTTP1_INCOMPLETE);
+    assert_int_equal(gw_http1_head_check(gw_slice(head, 201), &scanned, &limits, &sound, &fault),
+                     GW_HTTP1_REFUSED);
     assert_int_equal(fault.http_status, 431);
 }
 
@@ -190,6 +246,8 @@ int main(void)
         cmocka_unit_test(a_sound_head_has_a_length),
         cmocka_unit_test(unsound_heads_are_refused_with_the_reason),
         cmocka_unit_test(control_characters_are_seen_at_every_place),
+        cmocka_unit_test(white_space_behind_values_goes_in_front_of_them),
+        cmocka_unit_test(headers_that_connection_names_are_told),
         cmocka_unit_test(a_body_in_chunks_is_told),
         cmocka_unit_test(a_head_may_come_byte_by_byte),
         cmocka_unit_test(a_head_over_the_limit_is_refused_before_it_ends),
