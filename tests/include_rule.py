@@ -5,7 +5,9 @@
     include_rule.py --self-test                 checks that violations are found
 
 The rule itself is the table in gateway/README.md; this file only reads it. Besides, a source file includes its own
-header first, no include has "..", and every header can be compiled alone.
+header first, no include has "..", every header can be compiled alone, and no circle of includes crosses a folder. A
+header stands for the .c files of its folder that define what it declares, so a.c needs b.h and b.c a.h is a circle.
+Those within a folder are listed.
 """
 import concurrent.futures
 import fnmatch
@@ -144,10 +146,73 @@ def sources(root):
                     yield os.path.relpath(os.path.join(folder, name), root)
 
 
+def names_in(path, pattern):
+    with open(path, encoding="utf-8") as f:
+        return set(re.findall(pattern, f.read(), re.MULTILINE))
+
+
+def implementations(root, paths):
+    """{header: the .c files of its folder that define what it declares}"""
+    defined = {}
+    for path in paths:
+        if path.endswith(".c"):
+            for name in names_in(os.path.join(root, path), r"^(?!static\b)\w[\w *]*?\b(gw_\w+)(?:\(|\[| =)"):
+                defined[os.path.dirname(path), name] = path
+    found = {}
+    for path in paths:
+        if path.endswith(".h"):
+            declared = names_in(os.path.join(root, path), r"\b(gw_\w+)[\[(;]")
+            files = {defined.get((os.path.dirname(path), name)) for name in declared}
+            own = re.sub(r"h$", "c", path)
+            found[path] = (files | {own if own in paths else None}) - {None}
+    return found
+
+
+def include_graph(root):
+    """{file: the files it needs}: a file those it includes, a header those that define what it declares."""
+    paths = set(sources(root))
+    graph = implementations(root, paths)
+    for path in paths:
+        others = graph.setdefault(path, set())
+        for _, quote, header in includes(os.path.join(root, path)):
+            others |= {base + "/" + header for base in SOURCE_FOLDERS if quote == '"'} & paths
+    return graph
+
+
+def reached_from(start, graph):
+    reached, left = set(), [start]
+    while left:
+        for other in graph[left.pop()] - reached:
+            reached.add(other)
+            left.append(other)
+    return reached
+
+
+def circles(root):
+    """Sorted lists of modules (files without .c or .h), each of which reaches all others of its list."""
+    graph = include_graph(root)
+    reached = {path: reached_from(path, graph) for path in graph}
+    found = set()
+    for path in graph:
+        circle = {os.path.splitext(other)[0] for other in reached[path] if path in reached[other]}
+        if len(circle) > 1:
+            found.add(tuple(sorted(circle)))
+    return sorted(found)
+
+
+def shown_circle(circle):
+    return "%d: %s" % (len(circle), " ".join(circle))
+
+
+def circle_errors(root):
+    return ["%s:1: in a circle of includes that crosses a folder, of %s" % (circle[0], shown_circle(circle))
+            for circle in circles(root) if len({os.path.dirname(module) for module in circle}) > 1]
+
+
 def tree_errors(root):
     with open(os.path.join(root, "gateway/README.md"), encoding="utf-8") as f:
         parts = read_table(f.read())
-    return [error for path in sources(root) for error in file_errors(root, path, parts)]
+    return [error for path in sources(root) for error in file_errors(root, path, parts)] + circle_errors(root)
 
 
 def compile_flags(root, build_root):
@@ -210,14 +275,25 @@ SELF_TEST_TREE = {
     "gateway/main.c": '#include "top/g.h"\n#include "base/a.h"\n',
     "gateway/top/g.h": "#include <nghttp2/nghttp2.h>\n",
     "gateway/elsewhere/h.c": "",
+    "gateway/base/round/l.h": "",
+    "gateway/base/round/l.c": '#include "base/round/l.h"\n#include "base/m.h"\n',
+    "gateway/base/m.h": "",
+    "gateway/base/m.c": '#include "base/m.h"\n#include "base/round/l.h"\n',
+    "gateway/low/n.h": "",
+    "gateway/low/n.c": '#include "low/n.h"\n#include "low/o.h"\n',
+    "gateway/low/o.h": "int gw_q(void);\n",
+    "gateway/low/q.c": '#include "low/n.h"\nint gw_q(void)\n{\n',
     "services/one/i.h": '#include "base/a.h"\n#include "one/v1/one.pb-c.h"\n',
     "services/one/i.c": '#include "one/i.h"\n#include "low/b.h"\n#include <yaml.h>\n#include "low/j.h"\n',
     "services/low/j.h": '#include "one/i.h"\n#include "low/k.h"\n',
     "services/low/k.h": "",
     "gateway/low/k.h": "",
 }
+SELF_TEST_CIRCLES = [("gateway/base/m", "gateway/base/round/l"), ("gateway/low/n", "gateway/low/o", "gateway/low/q"),
+                     ("services/low/j", "services/one/i")]
 SELF_TEST_ERRORS = """\
 gateway/base/a.c:3: <h2o.h> is not for gateway/base
+gateway/base/m:1: in a circle of includes that crosses a folder, of 2: gateway/base/m gateway/base/round/l
 gateway/elsewhere/h.c:1: in no folder of the table in gateway/README.md
 gateway/high/e.h:2: "peer/d.h": gateway/high may not include peer
 gateway/low/b.c:1: the first include is not "low/b.h", its own header
@@ -229,6 +305,7 @@ gateway/peer/d.h:2: <openssl/ssl.h> is not for gateway/peer
 gateway/top/g.h:1: <nghttp2/nghttp2.h> is not for gateway/top
 services/low/j.h:1: "one/i.h": services/low may not include services
 services/low/j.h:2: "low/k.h" is a path from more than one of gateway/, services/
+services/low/j:1: in a circle of includes that crosses a folder, of 2: services/low/j services/one/i
 services/one/i.c:2: "low/b.h": services may not include low
 services/one/i.c:3: <yaml.h> is not for services
 """
@@ -243,6 +320,9 @@ def self_test():
         found = sorted(tree_errors(root))
         if found != SELF_TEST_ERRORS.splitlines():
             print("expected:\n%s\nfound:\n%s" % (SELF_TEST_ERRORS, "\n".join(found)))
+            return 1
+        if circles(root) != SELF_TEST_CIRCLES:
+            print("expected circles:\n%s\nfound:\n%s" % (SELF_TEST_CIRCLES, circles(root)))
             return 1
         with open(os.path.join(root, "gateway/base/a.h"), "w", encoding="utf-8") as f:
             f.write("struct a { size_t n; };\n")
@@ -262,6 +342,8 @@ def main():
     compile_errors, count = header_errors(root, build_root)
     for error in errors + compile_errors:
         print(error)
+    for circle in circles(root):
+        print("a circle of includes, of " + shown_circle(circle))
     print("%d headers compiled alone, %d violations" % (count, len(errors + compile_errors)))
     return 1 if errors or compile_errors else 0
 
