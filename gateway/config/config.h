@@ -87,6 +87,7 @@ struct gw_config_upstream {
     uint64_t timeout_ms;        /* 5 s */
     uint64_t max_message_bytes; /* 4 MiB */
     uint64_t max_json_bytes;    /* 8 * max_message_bytes */
+    uint32_t max_pending;       /* 1000; calls of the whole process that wait for a connection */
     struct gw_config_pool pool;
 };
 

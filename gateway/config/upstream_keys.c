@@ -69,6 +69,7 @@ static const struct gw_key upstream_keys[] = {
     {"timeout", gw_read_duration, AT(timeout_ms), "5s", .min = 1, .max = 24 * HOUR},
     {"max_message", gw_read_size, AT(max_message_bytes), "4MiB", .min = KIB, .max = 1024 * MIB},
     {"max_json", gw_read_size, AT(max_json_bytes), .min = KIB, .max = 8192 * MIB},
+    {"max_pending", gw_read_number, AT(max_pending), "1000", .min = 1, .max = 1000000},
     {"pool", gw_read_block, AT(pool), "{}", .block = &pool_block},
     {"tls"},
     {"keepalive"},

@@ -23,6 +23,16 @@
 
 struct gw_call;
 
+/* How far a call that failed had come: what may be sent again without doing anything twice. */
+enum gw_call_fate {
+    GW_CALL_SEEN,    /* the peer may have begun with it */
+    GW_CALL_UNSENT,  /* nothing of it has left */
+    GW_CALL_REFUSED, /* the peer says that it did not process it: REFUSED_STREAM, or above the last
+                        stream of a GOAWAY that tells of an error */
+    GW_CALL_RETIRED, /* above the last stream of a GOAWAY(NO_ERROR): the connection has served its
+                        time (RFC 9113 section 6.8) */
+};
+
 struct gw_call_result {
     int status;              /* enum gw_status, or a number outside it that the peer sent */
     struct gw_slice message; /* decoded; for people */
@@ -30,9 +40,10 @@ struct gw_call_result {
     struct gw_slice reason;
     struct gw_slice details;     /* serialised google.rpc.Status, decoded; or empty */
     struct gw_metadata trailers; /* without grpc-status, grpc-message, grpc-status-details-bin */
-    /* The peer cannot have seen the call: it never left, was refused (REFUSED_STREAM), or is above
-     * a GOAWAY's last stream. Safe to send again. */
-    bool unprocessed;
+    enum gw_call_fate fate;
+    /* Of GW_CALL_RETIRED, the calls that the connection took in its life; of GW_CALL_REFUSED, those
+     * that the peer has announced to take at once. */
+    uint32_t taken;
     /* The status is the peer's own; otherwise this side made it (deadline, lost connection,
      * malformed answer). */
     bool from_peer;

@@ -16,6 +16,15 @@
 #define RESET_BURST 160
 #define RESETS_PER_SECOND 30
 
+/* gRPC's C core counts a stream until it has learnt that its end was written, which takes it a
+ * moment longer than us: a call that takes the place at once is refused. After the first refusal
+ * places are given again one to two of these later. */
+#define HOLD_MS 10
+
+/* A connection whose window has less left than this can hardly take a call's message: what is open
+ * has used it, and may be read slowly or not at all. */
+#define TIGHT_WINDOW (16 << 10)
+
 /* Until the peer's SETTINGS say otherwise; nghttp2's own. */
 #define FIRST_STREAM_LIMIT 100
 
@@ -54,6 +63,7 @@ static void close_socket(struct gw_grpc_client *client)
 {
     gw_timer_stop(client->loop, &client->connect_timer);
     gw_timer_stop(client->loop, &client->reset_timer);
+    gw_timer_stop(client->loop, &client->hold_timer);
     if (client->socket != NULL)
         h2o_socket_close(client->socket);
     client->socket = NULL;
@@ -194,6 +204,27 @@ void gw_client_reset(struct gw_grpc_client *client, struct gw_client_call *call)
         start_reset_timer(client);
 }
 
+/* --- places that are not free yet --- */
+
+static void hold_place(struct gw_grpc_client *client)
+{
+    client->held_slots[0]++;
+    if (!gw_timer_is_running(&client->hold_timer))
+        gw_timer_start(client->loop, &client->hold_timer, gw_loop_now_ms(client->loop) + HOLD_MS);
+}
+
+static void on_hold_timer(struct gw_timer *timer)
+{
+    struct gw_grpc_client *client =
+        H2O_STRUCT_FROM_MEMBER(struct gw_grpc_client, hold_timer, timer);
+    client->held_slots[1] = client->held_slots[0];
+    client->held_slots[0] = 0;
+    if (client->held_slots[1] > 0)
+        gw_timer_start(client->loop, &client->hold_timer, gw_loop_now_ms(client->loop) + HOLD_MS);
+    client->changed = true;
+    gw_client_flush_later(client);
+}
+
 /* --- flushing: once at the end of a turn --- */
 
 static void on_written(h2o_socket_t *socket, const char *error);
@@ -272,17 +303,30 @@ static void on_flush(struct gw_task *task)
     gw_client_leave(client);
 }
 
+/* A peer that closes behind its GOAWAY makes our writing fail before we have read which calls it
+ * did not take. */
+static void read_what_is_left(struct gw_grpc_client *client)
+{
+    uint8_t bytes[16384];
+    ssize_t n;
+    while ((n = recv(h2o_socket_get_fd(client->socket), bytes, sizeof(bytes), MSG_DONTWAIT)) > 0 &&
+           nghttp2_session_mem_recv(client->session, bytes, (size_t)n) >= 0)
+        ;
+}
+
 static void on_written(h2o_socket_t *socket, const char *error)
 {
     struct gw_grpc_client *client = socket->data;
     gw_client_enter(client);
     gw_h2_output_written(&client->output);
-    if (error != NULL)
+    if (error != NULL) {
+        read_what_is_left(client);
         shut_lost(client, error, 0);
-    else if (nghttp2_session_want_write(client->session) ||
-             !nghttp2_session_want_read(client->session) ||
-             (!TAILQ_EMPTY(&client->waiting) && client->stream_count < client->stream_limit))
+    } else if (nghttp2_session_want_write(client->session) ||
+               !nghttp2_session_want_read(client->session) ||
+               (!TAILQ_EMPTY(&client->waiting) && client->stream_count < client->stream_limit)) {
         gw_client_flush_later(client);
+    }
     gw_client_leave(client);
 }
 
@@ -324,12 +368,17 @@ static void on_settings(struct gw_grpc_client *client)
     gw_client_flush_later(client);
 }
 
-static void on_goaway(struct gw_grpc_client *client)
+/* The owner hears of it before the calls that were not taken end: where they go then, another
+ * connection is already being made. */
+static void on_goaway(struct gw_grpc_client *client, const nghttp2_goaway *goaway)
 {
     client->goaway_received = true;
-    if (client->state != GW_CLIENT_CLOSED)
+    client->retires = goaway->error_code == NGHTTP2_NO_ERROR;
+    client->last_taken = goaway->last_stream_id;
+    if (client->state != GW_CLIENT_CLOSED) {
         client->state = GW_CLIENT_DRAINING;
-    client->changed = true;
+        client->options.on_change(client->options.arg, client, NULL);
+    }
     gw_client_flush_later(client);
     struct gw_client_call *call;
     while ((call = TAILQ_FIRST(&client->waiting)) != NULL)
@@ -344,8 +393,10 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
         call = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-        if (call != NULL)
+        if (call != NULL) {
+            client->answered_count += !call->headers_seen;
             gw_client_call_on_headers(call, end_stream);
+        }
         gw_header_block_clear(&client->block);
         break;
     case NGHTTP2_DATA:
@@ -358,7 +409,14 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
             on_settings(client);
         break;
     case NGHTTP2_GOAWAY:
-        on_goaway(client);
+        on_goaway(client, &frame->goaway);
+        break;
+    case NGHTTP2_WINDOW_UPDATE:
+        if (frame->hd.stream_id == 0 && nghttp2_session_get_remote_window_size(session) <=
+                                            frame->window_update.window_size_increment) {
+            client->changed = true; /* it had been used up */
+            gw_client_flush_later(client);
+        }
         break;
     default:
         break;
@@ -386,6 +444,10 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
     if (call == NULL)
         return 0;
     client->stream_count--;
+    if (error_code == NGHTTP2_REFUSED_STREAM && call->has_left && !client->goaway_received)
+        client->refuses_early = true;
+    if (client->refuses_early)
+        hold_place(client);
     if (call->is_unreset)
         TAILQ_REMOVE(&client->unreset, call, due_link);
     if (!TAILQ_EMPTY(&client->waiting))
@@ -408,7 +470,10 @@ static void on_headers_out(struct gw_h2_output *output, size_t at)
     memcpy(&stream_id, output->bytes.base + at + 5, sizeof(stream_id));
     struct gw_client_call *call =
         nghttp2_session_get_stream_user_data(client->session, (int32_t)be32toh(stream_id));
-    if (call == NULL || call->literals_bound == 0)
+    if (call == NULL)
+        return;
+    call->has_left = true;
+    if (call->literals_bound == 0)
         return;
     gw_client_call_append_literals(call);
     gw_h2_output_lengthen(output, at);
@@ -523,6 +588,7 @@ struct gw_grpc_client *gw_grpc_client_create(struct gw_loop *loop, const struct 
     client->output.on_headers = on_headers_out;
     client->connect_timer.fn = on_connect_timeout;
     client->reset_timer.fn = on_reset_timer;
+    client->hold_timer.fn = on_hold_timer;
     gw_budget_init(&client->resets, RESET_BURST, RESETS_PER_SECOND, gw_loop_now_ms(loop));
     TAILQ_INIT(&client->waiting);
     TAILQ_INIT(&client->open);
@@ -561,6 +627,43 @@ uint32_t gw_grpc_client_call_limit(const struct gw_grpc_client *client)
     return client->stream_limit;
 }
 
+uint32_t gw_grpc_client_room(const struct gw_grpc_client *client)
+{
+    if (client->state != GW_CLIENT_READY)
+        return 0;
+    uint32_t taken = client->call_count + client->held_slots[0] + client->held_slots[1];
+    if (taken >= client->stream_limit ||
+        nghttp2_session_get_remote_window_size(client->session) <= 0)
+        return 0;
+    return client->stream_limit - taken;
+}
+
+bool gw_grpc_client_is_tight(const struct gw_grpc_client *client)
+{
+    return nghttp2_session_get_remote_window_size(client->session) < TIGHT_WINDOW;
+}
+
+uint32_t gw_grpc_client_started(const struct gw_grpc_client *client)
+{
+    return client->started_count;
+}
+
+uint32_t gw_grpc_client_answered(const struct gw_grpc_client *client)
+{
+    return client->answered_count;
+}
+
+bool gw_grpc_client_has_served(const struct gw_grpc_client *client)
+{
+    return client->answered_count > 0 ||
+           (client->retires && client->last_taken > 0 && client->started_count > 0);
+}
+
+bool gw_grpc_client_refuses_early(const struct gw_grpc_client *client)
+{
+    return client->refuses_early;
+}
+
 bool gw_grpc_client_is_worn(const struct gw_grpc_client *client)
 {
     return client->is_worn;
@@ -582,6 +685,7 @@ struct gw_call *gw_grpc_client_start(struct gw_grpc_client *client,
         return NULL;
     struct gw_client_call *call = gw_client_call_create(client, params);
     TAILQ_INSERT_TAIL(&client->waiting, call, link);
+    client->started_count++;
     if (++client->call_count >= client->stream_limit)
         client->was_full = true;
     if (client->session != NULL)

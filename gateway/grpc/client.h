@@ -47,6 +47,20 @@ int gw_grpc_client_closed_status(const struct gw_grpc_client *client);
 /* Calls in it, waiting ones too; and how many the peer allows at once. */
 uint32_t gw_grpc_client_call_count(const struct gw_grpc_client *client);
 uint32_t gw_grpc_client_call_limit(const struct gw_grpc_client *client);
+/* How many more it may be given now: 0 where it is not READY, is full, or could send nothing of
+ * them because streams that the peer does not read have used up its window for the connection. */
+uint32_t gw_grpc_client_room(const struct gw_grpc_client *client);
+/* Little of that window is left: another connection is better. */
+bool gw_grpc_client_is_tight(const struct gw_grpc_client *client);
+/* Calls that it was given, and those that the peer began to answer, in its whole life. */
+uint32_t gw_grpc_client_started(const struct gw_grpc_client *client);
+uint32_t gw_grpc_client_answered(const struct gw_grpc_client *client);
+/* The peer has answered a call, or says that it took one before it retired the connection: when
+ * that ends, it has not failed. */
+bool gw_grpc_client_has_served(const struct gw_grpc_client *client);
+/* The peer has refused a call within the limit that it announced. From then on a stream's place is
+ * free only some milliseconds after its end. */
+bool gw_grpc_client_refuses_early(const struct gw_grpc_client *client);
 /* It drains by itself: so many of its calls were cancelled that the peer might take us for an
  * attacker, and end those of others too. */
 bool gw_grpc_client_is_worn(const struct gw_grpc_client *client);

@@ -78,7 +78,7 @@ void gw_client_call_fail(struct gw_client_call *call, int status, int http_statu
         .status = status,
         .message = gw_slice_str(message),
         .reason = gw_slice_str(call->client->closed_reason),
-        .unprocessed = call->stream_id < 0,
+        .fate = call->has_left ? GW_CALL_SEEN : GW_CALL_UNSENT,
         .http_status = http_status,
     };
     gw_client_call_end(call, &result);
@@ -471,17 +471,36 @@ void gw_client_call_on_data_end(struct gw_client_call *call)
     on_stream_end(call, &result);
 }
 
+/* nghttp2 closes so, too, what is above a GOAWAY's last stream. */
+static struct gw_call_result result_of_refusal(const struct gw_client_call *call)
+{
+    const struct gw_grpc_client *client = call->client;
+    struct gw_call_result result = {.status = GW_UNAVAILABLE,
+                                    .message = GW_SLICE("the peer refused the stream"),
+                                    .http_status = 503};
+    if (call->headers_seen)
+        return result;
+    bool is_above = client->goaway_received && call->stream_id > client->last_taken;
+    if (is_above)
+        result.message = GW_SLICE("the peer is going away");
+    if (!call->has_left) {
+        result.fate = GW_CALL_UNSENT;
+    } else if (is_above && client->retires) {
+        result.fate = GW_CALL_RETIRED;
+        result.taken = ((uint32_t)client->last_taken + 1) / 2;
+    } else {
+        result.fate = GW_CALL_REFUSED;
+        result.taken = client->stream_limit;
+    }
+    return result;
+}
+
 /* grpc/doc/PROTOCOL-HTTP2.md, Errors. */
 static struct gw_call_result result_of_reset(const struct gw_client_call *call, uint32_t error_code)
 {
     switch (error_code) {
     case NGHTTP2_REFUSED_STREAM:
-        return (struct gw_call_result){
-            .status = GW_UNAVAILABLE,
-            .message = GW_SLICE("the peer refused the stream"),
-            .unprocessed = !call->headers_seen,
-            .http_status = 503,
-        };
+        return result_of_refusal(call);
     case NGHTTP2_CANCEL:
         /* A peer that keeps the deadline itself may be a moment ahead of us. */
         if (call->params.deadline_ms != 0 && call->params.deadline_ms <= gw_clock_ms() + 1)

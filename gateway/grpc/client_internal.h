@@ -42,6 +42,7 @@ struct gw_client_call {
     bool sent;       /* on_sent is due */
     bool half_close; /* END_STREAM follows what is in `sending` */
     bool paused;     /* nghttp2 waits for nghttp2_session_resume_data */
+    bool has_left;   /* its headers are framed */
     bool local_closed, remote_closed, headers_seen;
     size_t literals_bound;   /* room for our own literals; 0: nghttp2 frames all fields */
     struct gw_slice sending; /* what nghttp2 has not framed yet */
@@ -61,10 +62,12 @@ struct gw_grpc_client {
     char closed_reason[128]; /* what lies behind it, see gw_call_result; "" until then */
     bool settings_received;
     bool goaway_received;
-    bool was_full;  /* on_change is owed when there is room again */
-    bool changed;   /* on_change is due */
-    bool destroyed; /* goes when `entered` is 0 */
-    bool is_worn;   /* see gw_grpc_client_is_worn */
+    bool retires;       /* that GOAWAY told of no error */
+    int32_t last_taken; /* its last stream */
+    bool was_full;      /* on_change is owed when there is room again */
+    bool changed;       /* on_change is due */
+    bool destroyed;     /* goes when `entered` is 0 */
+    bool is_worn;       /* see gw_grpc_client_is_worn */
     unsigned entered;
     h2o_socket_t *socket;
     int connect_errno; /* there is no socket */
@@ -82,6 +85,12 @@ struct gw_grpc_client {
     uint32_t call_count;   /* not ended */
     uint32_t stream_count; /* open */
     uint32_t stream_limit;
+    uint32_t started_count, answered_count;
+    /* The peer refused a stream though it had room by our count: see client.c. Slots of streams
+     * that ended in this interval of the timer, and in the one before. */
+    bool refuses_early;
+    uint32_t held_slots[2];
+    struct gw_timer hold_timer;
 };
 
 /* --- client.c, for calls --- */

@@ -14,6 +14,9 @@
 /* Addresses of a host name that one attempt goes through. */
 #define ADDRESSES_MAX 8
 
+/* Of a connection, until one was ready and has told. */
+#define FIRST_CALL_LIMIT 100
+
 struct connection {
     struct gw_endpoint *endpoint;
     struct gw_grpc_client *client; /* NULL: the name is being looked up */
@@ -28,12 +31,19 @@ struct connection {
     h2o_linklist_t link;
 };
 
+/* What one waiter wants of a connection, in parts of the whole. */
+#define WHOLE (1 << 20)
+
 struct gw_endpoint {
     struct gw_endpoint_options options;
     h2o_linklist_t connections; /* of struct connection */
     uint32_t connection_count;  /* without the draining ones */
     uint32_t connecting_count;
-    h2o_linklist_t waiters;
+    /* Calls that were given back go first. */
+    h2o_linklist_t given_back, waiters;
+    uint64_t given_back_want; /* sum of their wants */
+    uint32_t waiter_count;
+    uint32_t call_limit; /* of the connection that was ready last; at least 1 */
     struct gw_timer retry;
     double backoff_ms; /* the last one; 0: connections were made and lasted */
     bool failing, closing;
@@ -58,23 +68,86 @@ static void set_failing(struct gw_endpoint *endpoint, bool failing)
     endpoint->options.on_change(endpoint->options.arg, endpoint);
 }
 
+static struct gw_waiter *waiter_of(h2o_linklist_t *link)
+{
+    return H2O_STRUCT_FROM_MEMBER(struct gw_waiter, link, link);
+}
+
+/* --- room and who waits for it --- */
+
+static void join(struct gw_endpoint *endpoint, struct gw_waiter *waiter)
+{
+    waiter->endpoint = endpoint;
+    if (waiter->within > 0) {
+        h2o_linklist_insert(&endpoint->given_back, &waiter->link);
+        endpoint->given_back_want += WHOLE / waiter->within;
+    } else {
+        h2o_linklist_insert(&endpoint->waiters, &waiter->link);
+        endpoint->waiter_count++;
+    }
+}
+
+void gw_waiter_cancel(struct gw_waiter *waiter)
+{
+    struct gw_endpoint *endpoint = waiter->endpoint;
+    if (h2o_linklist_is_linked(&waiter->link))
+        h2o_linklist_unlink(&waiter->link);
+    if (endpoint == NULL)
+        return;
+    waiter->endpoint = NULL;
+    if (waiter->within > 0)
+        endpoint->given_back_want -= WHOLE / waiter->within;
+    else
+        endpoint->waiter_count--;
+}
+
 static void tell(struct gw_waiter *waiter, struct gw_grpc_client *client, const char *reason)
 {
     gw_waiter_cancel(waiter);
     waiter->ready(waiter, client, reason);
 }
 
-/* The ready connection with the fewest calls, if any has room. */
-static struct connection *find_room(struct gw_endpoint *endpoint)
+/* Those that join while we tell wait for the next attempt. */
+static void tell_all(h2o_linklist_t *waiters, const char *reason)
+{
+    h2o_linklist_t list;
+    h2o_linklist_init_anchor(&list);
+    h2o_linklist_insert_list(&list, waiters);
+    while (!h2o_linklist_is_empty(&list))
+        tell(waiter_of(list.next), NULL, reason);
+}
+
+/* There is no connection for them, for this reason; NULL: the endpoint is full. */
+static void send_away(struct gw_endpoint *endpoint, const char *reason)
+{
+    tell_all(&endpoint->given_back, reason);
+    tell_all(&endpoint->waiters, reason);
+}
+
+static bool suits(const struct gw_grpc_client *client, const struct gw_waiter *waiter)
+{
+    if (waiter->within == 0 || gw_grpc_client_started(client) < waiter->within)
+        return true;
+    return waiter->was_refused ? gw_grpc_client_refuses_early(client)
+                               : gw_grpc_client_answered(client) > waiter->within;
+}
+
+/* The ready connection with the fewest calls, if any has room; for want of a better one is
+ * *ret_tight. */
+static struct connection *find_room(struct gw_endpoint *endpoint, const struct gw_waiter *waiter,
+                                    struct connection **ret_tight)
 {
     struct connection *best = NULL;
     uint32_t best_calls = UINT32_MAX;
+    *ret_tight = NULL;
     for (h2o_linklist_t *l = endpoint->connections.next; l != &endpoint->connections; l = l->next) {
         struct connection *c = connection_of(l);
-        if (c->client == NULL || gw_grpc_client_state(c->client) != GW_CLIENT_READY)
+        if (c->client == NULL || gw_grpc_client_room(c->client) == 0 || !suits(c->client, waiter))
             continue;
         uint32_t calls = gw_grpc_client_call_count(c->client);
-        if (calls < best_calls && calls < gw_grpc_client_call_limit(c->client)) {
+        if (gw_grpc_client_is_tight(c->client)) {
+            *ret_tight = c;
+        } else if (calls < best_calls) {
             best = c;
             best_calls = calls;
         }
@@ -82,36 +155,71 @@ static struct connection *find_room(struct gw_endpoint *endpoint)
     return best;
 }
 
-/* For calls that found no room: one more connection, unless one is being made. */
-static void make_room(struct gw_endpoint *endpoint)
+/* Connections that may be opened now. */
+static uint32_t can_open(const struct gw_endpoint *endpoint)
 {
-    if (endpoint->connecting_count == 0 && !gw_timer_is_running(&endpoint->retry) &&
-        endpoint->connection_count < endpoint->options.pool->max_size)
+    uint32_t most = endpoint->options.pool->max_size;
+    if (endpoint->closing || gw_timer_is_running(&endpoint->retry) ||
+        endpoint->connection_count >= most)
+        return 0;
+    return most - endpoint->connection_count;
+}
+
+/* Connections that those who wait would fill. */
+static uint64_t wanted(const struct gw_endpoint *endpoint)
+{
+    uint64_t limit = endpoint->call_limit;
+    return (endpoint->waiter_count + limit - 1) / limit +
+           (endpoint->given_back_want + WHOLE - 1) / WHOLE;
+}
+
+/* For those who wait, and to keep the number that the configuration wants. While the endpoint is
+ * failing one attempt at a time is enough to learn of its return. */
+static void open_wanted(struct gw_endpoint *endpoint)
+{
+    if (endpoint->failing)
+        return;
+    while (can_open(endpoint) > 0 &&
+           (endpoint->connecting_count < wanted(endpoint) ||
+            endpoint->connection_count < endpoint->options.pool->initial_size))
         open_connection(endpoint);
 }
 
-static void serve_waiters(struct gw_endpoint *endpoint)
+static struct connection *find_room_for_first(struct gw_endpoint *endpoint, h2o_linklist_t *waiters)
 {
-    while (!h2o_linklist_is_empty(&endpoint->waiters)) {
-        struct connection *c = find_room(endpoint);
-        if (c == NULL) {
-            make_room(endpoint);
-            return;
-        }
+    struct connection *tight;
+    if (h2o_linklist_is_empty(waiters))
+        return NULL;
+    struct connection *c = find_room(endpoint, waiter_of(waiters->next), &tight);
+    return c == NULL && endpoint->connecting_count == 0 && can_open(endpoint) == 0 ? tight : c;
+}
+
+static void serve_list(struct gw_endpoint *endpoint, h2o_linklist_t *waiters)
+{
+    struct connection *c;
+    while ((c = find_room_for_first(endpoint, waiters)) != NULL) {
         c->last_used_ms = gw_loop_now_ms(endpoint->options.loop);
-        tell(H2O_STRUCT_FROM_MEMBER(struct gw_waiter, link, endpoint->waiters.next), c->client,
-             NULL);
+        tell(waiter_of(waiters->next), c->client, NULL);
     }
 }
 
-static void fail_waiters(struct gw_endpoint *endpoint, const char *reason)
+static bool has_waiters(const struct gw_endpoint *endpoint)
 {
-    /* Those that come while we tell are for the next attempt. */
-    h2o_linklist_t list;
-    h2o_linklist_init_anchor(&list);
-    h2o_linklist_insert_list(&list, &endpoint->waiters);
-    while (!h2o_linklist_is_empty(&list))
-        tell(H2O_STRUCT_FROM_MEMBER(struct gw_waiter, link, list.next), NULL, reason);
+    return endpoint->waiter_count > 0 || endpoint->given_back_want > 0;
+}
+
+/* After anything that may have made room, or taken the hope of it. */
+static void serve(struct gw_endpoint *endpoint)
+{
+    if (endpoint->closing)
+        return;
+    serve_list(endpoint, &endpoint->given_back);
+    serve_list(endpoint, &endpoint->waiters);
+    open_wanted(endpoint);
+    if (endpoint->connecting_count == 0)
+        send_away(endpoint, NULL);
+    if (!has_waiters(endpoint) && !endpoint->failing)
+        endpoint->options.on_room(endpoint->options.arg, endpoint);
 }
 
 /* --- one connection --- */
@@ -161,33 +269,26 @@ static void attempt_failed(struct connection *c)
     if (endpoint->closing)
         return;
     schedule_retry(endpoint);
-    if (endpoint->connection_count > endpoint->connecting_count)
-        return; /* one is ready, if full */
-    set_failing(endpoint, true);
-    fail_waiters(endpoint, endpoint->last_error);
-}
-
-/* A connection that was ready is gone or going: keep the number that the configuration wants. A
- * peer that ends each as soon as it is made must not keep us busy. */
-static void replace(struct gw_endpoint *endpoint, uint64_t ready_ms)
-{
-    if (endpoint->closing || gw_timer_is_running(&endpoint->retry))
-        return;
-    if (endpoint->connection_count >= endpoint->options.pool->initial_size &&
-        (endpoint->connection_count > 0 || h2o_linklist_is_empty(&endpoint->waiters)))
-        return;
-    if (gw_loop_now_ms(endpoint->options.loop) - ready_ms < GW_SETTLED_MS) {
-        schedule_retry(endpoint);
+    if (endpoint->connection_count > endpoint->connecting_count) {
+        serve(endpoint); /* one is ready, if full */
         return;
     }
-    endpoint->backoff_ms = 0;
-    open_connection(endpoint);
+    set_failing(endpoint, true);
+    send_away(endpoint, endpoint->last_error);
 }
 
-/* One that our clients have worn out was not ended by its peer. */
-static uint64_t settled_ms(const struct connection *c)
+/* A connection that was ready is going, or gone. One that has served calls did what it was for, and
+ * one that our clients have worn out was not ended by its peer: both are replaced at once. A peer
+ * that ends each as soon as it is made must not keep us busy. */
+static void note_end(struct connection *c)
 {
-    return gw_grpc_client_is_worn(c->client) ? 0 : c->ready_ms;
+    struct gw_endpoint *endpoint = c->endpoint;
+    endpoint->connection_count--;
+    if (gw_grpc_client_has_served(c->client) || gw_grpc_client_is_worn(c->client) ||
+        gw_loop_now_ms(endpoint->options.loop) - c->ready_ms >= GW_SETTLED_MS)
+        endpoint->backoff_ms = 0;
+    else
+        schedule_retry(endpoint);
 }
 
 static void on_client_change(void *arg, struct gw_grpc_client *client, const char *reason)
@@ -208,33 +309,31 @@ static void on_client_change(void *arg, struct gw_grpc_client *client, const cha
             gw_gauge_add(endpoint->options.shard, endpoint->options.metrics->connections, 1);
             endpoint->connecting_count--;
             endpoint->last_error[0] = '\0';
-            if (endpoint->connection_count >= endpoint->options.pool->initial_size)
-                gw_timer_stop(endpoint->options.loop, &endpoint->retry);
             set_failing(endpoint, false);
         }
-        serve_waiters(endpoint);
+        if (gw_grpc_client_call_limit(client) > 0)
+            endpoint->call_limit = gw_grpc_client_call_limit(client);
+        serve(endpoint);
         break;
     case GW_CLIENT_DRAINING:
         if (c->was_ready && !c->draining) {
             c->draining = true;
             gw_timer_stop(endpoint->options.loop, &c->idle);
-            endpoint->connection_count--;
-            replace(endpoint, settled_ms(c));
+            note_end(c);
+            serve(endpoint);
         }
         break;
-    case GW_CLIENT_CLOSED: {
-        uint64_t ready_ms = settled_ms(c);
+    case GW_CLIENT_CLOSED:
         note_error(endpoint, reason, gw_grpc_client_closed_status(client));
         if (!c->was_ready) {
             connect_next_address(c);
             break;
         }
         if (!c->draining)
-            endpoint->connection_count--;
+            note_end(c);
         connection_free(c);
-        replace(endpoint, ready_ms);
+        serve(endpoint);
         break;
-    }
     }
 }
 
@@ -346,8 +445,9 @@ static void open_connection(struct gw_endpoint *endpoint)
 static void on_retry(struct gw_timer *timer)
 {
     struct gw_endpoint *endpoint = H2O_STRUCT_FROM_MEMBER(struct gw_endpoint, retry, timer);
-    if (endpoint->connecting_count == 0)
+    if (endpoint->failing && endpoint->connecting_count == 0)
         open_connection(endpoint);
+    serve(endpoint);
 }
 
 struct gw_endpoint *gw_endpoint_create(const struct gw_endpoint_options *options)
@@ -356,7 +456,9 @@ struct gw_endpoint *gw_endpoint_create(const struct gw_endpoint_options *options
     endpoint->options = *options;
     endpoint->retry.fn = on_retry;
     h2o_linklist_init_anchor(&endpoint->connections);
+    h2o_linklist_init_anchor(&endpoint->given_back);
     h2o_linklist_init_anchor(&endpoint->waiters);
+    endpoint->call_limit = FIRST_CALL_LIMIT;
     gw_gauge_set(options->shard, options->metrics->up, 1);
     for (uint32_t i = 0; i < options->pool->initial_size; i++)
         open_connection(endpoint);
@@ -369,7 +471,7 @@ void gw_endpoint_destroy(struct gw_endpoint *endpoint)
         return;
     endpoint->closing = true;
     gw_timer_stop(endpoint->options.loop, &endpoint->retry);
-    fail_waiters(endpoint, "shutting down");
+    send_away(endpoint, "shutting down");
     while (!h2o_linklist_is_empty(&endpoint->connections))
         connection_free(connection_of(endpoint->connections.next));
     free(endpoint);
@@ -390,26 +492,28 @@ int gw_endpoint_last_status(const struct gw_endpoint *endpoint)
     return endpoint->last_status;
 }
 
-struct gw_grpc_client *gw_endpoint_acquire(struct gw_endpoint *endpoint, struct gw_waiter *waiter)
+enum gw_room gw_endpoint_acquire(struct gw_endpoint *endpoint, struct gw_waiter *waiter,
+                                 struct gw_grpc_client **ret_client)
 {
-    struct connection *c = find_room(endpoint);
-    if (c != NULL) {
-        c->last_used_ms = gw_loop_now_ms(endpoint->options.loop);
-        return c->client;
+    struct connection *tight, *c = find_room(endpoint, waiter, &tight);
+    if (c == NULL) {
+        join(endpoint, waiter);
+        if (wanted(endpoint) <= (uint64_t)endpoint->connecting_count + can_open(endpoint)) {
+            open_wanted(endpoint);
+            return GW_ROOM_SOON;
+        }
+        gw_waiter_cancel(waiter);
+        c = tight;
     }
-    h2o_linklist_insert(&endpoint->waiters, &waiter->link);
-    make_room(endpoint);
-    return NULL;
-}
-
-void gw_waiter_cancel(struct gw_waiter *waiter)
-{
-    if (h2o_linklist_is_linked(&waiter->link))
-        h2o_linklist_unlink(&waiter->link);
+    if (c == NULL)
+        return GW_ROOM_NONE;
+    c->last_used_ms = gw_loop_now_ms(endpoint->options.loop);
+    *ret_client = c->client;
+    return GW_ROOM_NOW;
 }
 
 void gw_endpoint_release(struct gw_endpoint *endpoint)
 {
-    if (!h2o_linklist_is_empty(&endpoint->waiters))
-        serve_waiters(endpoint);
+    if (has_waiters(endpoint))
+        serve(endpoint);
 }

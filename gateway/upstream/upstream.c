@@ -28,10 +28,18 @@ static void register_metrics(struct gw_upstream_set *set, struct gw_set_upstream
                                         "Tries under way on the endpoint.", labels, 2),
         };
     }
-    const struct gw_metric_label labels[] = {{"upstream", name},
-                                             {"reason", GW_SLICE("unprocessed")}};
-    u->retries = gw_metrics_add(set->metrics, GW_COUNTER, "upstream_retries_total",
-                                "Tries after the first, by why the one before failed.", labels, 2);
+    static const char *const reasons[] = {
+        [GW_CALL_UNSENT] = "unsent", [GW_CALL_REFUSED] = "refused", [GW_CALL_RETIRED] = "retired"};
+    for (size_t fate = GW_CALL_UNSENT; fate <= GW_CALL_RETIRED; fate++) {
+        const struct gw_metric_label labels[] = {{"upstream", name},
+                                                 {"reason", gw_slice_str(reasons[fate])}};
+        u->retries[fate] =
+            gw_metrics_add(set->metrics, GW_COUNTER, "upstream_retries_total",
+                           "Tries after the first, by why the one before failed.", labels, 2);
+    }
+    const struct gw_metric_label label = {"upstream", name};
+    u->pending = gw_metrics_add(set->metrics, GW_GAUGE, "upstream_pending",
+                                "Calls that wait for room on a connection.", &label, 1);
 }
 
 struct gw_upstream_set *gw_upstream_set_create(const struct gw_config_upstream *config,
@@ -119,17 +127,33 @@ static void tell_change(const struct gw_worker_upstream *u, size_t index)
                    });
 }
 
+static size_t index_of(const struct gw_worker_upstream *u, const struct gw_endpoint *endpoint)
+{
+    size_t i = 0;
+    while (u->endpoints[i] != endpoint)
+        i++;
+    return i;
+}
+
 static void on_endpoint_change(void *arg, struct gw_endpoint *endpoint)
 {
     struct gw_worker_upstream *u = arg;
     size_t count = u->shared->config->endpoint_count;
-    for (size_t i = 0; i < count; i++) {
-        if (u->endpoints[i] == endpoint) {
-            u->eligibility[i].is_eligible = !gw_endpoint_is_failing(endpoint);
-            tell_change(u, i);
-        }
-    }
+    size_t index = index_of(u, endpoint);
+    u->eligibility[index].is_eligible = !gw_endpoint_is_failing(endpoint);
+    tell_change(u, index);
     gw_balancer_endpoints_changed(u->balancer, u->eligibility, count);
+    size_t i = 0;
+    while (i < count && !u->eligibility[i].is_eligible)
+        i++;
+    if (i == count)
+        gw_upstream_fail_pending(u);
+}
+
+static void on_endpoint_room(void *arg, struct gw_endpoint *endpoint)
+{
+    struct gw_worker_upstream *u = arg;
+    gw_upstream_serve_pending(u, index_of(u, endpoint));
 }
 
 static void open_upstream(struct gw_upstreams *upstreams, size_t index, uint32_t worker)
@@ -137,9 +161,13 @@ static void open_upstream(struct gw_upstreams *upstreams, size_t index, uint32_t
     struct gw_worker_upstream *u = &upstreams->upstreams[index];
     u->owner = upstreams;
     u->shared = &upstreams->set->upstreams[index];
+    u->waiting_count = &upstreams->set->upstreams[index].waiting_count;
     const struct gw_config_upstream *config = u->shared->config;
     u->eligibility = gw_alloc(config->endpoint_count * sizeof(*u->eligibility));
     u->endpoints = gw_alloc(config->endpoint_count * sizeof(*u->endpoints));
+    u->passed_over = gw_alloc((config->endpoint_count + 63) / 64 * sizeof(*u->passed_over));
+    h2o_linklist_init_anchor(&u->given_back);
+    h2o_linklist_init_anchor(&u->pending);
     for (size_t i = 0; i < config->endpoint_count; i++)
         u->eligibility[i] = (struct gw_balancer_endpoint){config->endpoints[i].weight, true};
     size_t first = gw_balancer_first(config->endpoint_count, u->shared->beginning, worker,
@@ -153,6 +181,7 @@ static void open_upstream(struct gw_upstreams *upstreams, size_t index, uint32_t
             .shard = upstreams->shard,
             .metrics = &u->shared->endpoint_metrics[i],
             .on_change = on_endpoint_change,
+            .on_room = on_endpoint_room,
             .arg = u,
         });
     }
@@ -178,6 +207,7 @@ void gw_upstreams_close(struct gw_upstreams *upstreams)
         upstreams->closing = true;
         for (size_t i = 0; i < upstreams->set->count; i++) {
             struct gw_worker_upstream *u = &upstreams->upstreams[i];
+            gw_upstream_fail_pending(u);
             for (size_t k = 0; k < u->shared->config->endpoint_count; k++)
                 gw_endpoint_destroy(u->endpoints[k]);
         }
@@ -193,6 +223,7 @@ void gw_upstreams_destroy(struct gw_upstreams *upstreams)
     for (size_t i = 0; i < upstreams->set->count; i++) {
         struct gw_worker_upstream *u = &upstreams->upstreams[i];
         gw_balancer_destroy(u->balancer);
+        free(u->passed_over);
         free(u->endpoints);
         free(u->eligibility);
     }

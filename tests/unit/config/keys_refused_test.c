@@ -11,16 +11,17 @@
 static void a_misspelt_key(void **state)
 {
     (void)state;
-    assert_refused(
-        LISTEN "upstreams:\n"
-               "  - name: up\n"
-               "    stratgy: random\n"
-               "    endpoints: [{address: a:1, wieght: 2}]\n",
-        "f:4:5: unknown key `stratgy` in an upstream, expected one of `name`, "
-        "`strategy`, `endpoints`, `timeout`, `max_message`, `max_json`, `pool`; did you mean "
-        "\"strategy\"?\n"
-        "f:5:32: unknown key `wieght` in an endpoint, expected one of `address`, "
-        "`weight`; did you mean \"weight\"?\n");
+    assert_refused(LISTEN "upstreams:\n"
+                          "  - name: up\n"
+                          "    stratgy: random\n"
+                          "    endpoints: [{address: a:1, wieght: 2}]\n",
+                   "f:4:5: unknown key `stratgy` in an upstream, expected one of `name`, "
+                   "`strategy`, `endpoints`, `timeout`, `max_message`, `max_json`, `max_pending`, "
+                   "`pool`; did you "
+                   "mean "
+                   "\"strategy\"?\n"
+                   "f:5:32: unknown key `wieght` in an endpoint, expected one of `address`, "
+                   "`weight`; did you mean \"weight\"?\n");
 }
 
 static void a_wrong_type(void **state)

@@ -48,6 +48,7 @@ static void absent_keys_have_their_defaults(void **state)
     assert_int_equal(up->timeout_ms, 5000);
     assert_int_equal(up->max_message_bytes, 4194304);
     assert_int_equal(up->max_json_bytes, 8 * 4194304);
+    assert_int_equal(up->max_pending, 1000);
     assert_int_equal(up->pool.initial_size, 1);
     assert_int_equal(up->pool.max_size, 4);
     assert_int_equal(up->pool.idle_timeout_ms, 600000);
@@ -97,6 +98,7 @@ static void every_key_is_read(void **state)
         "    timeout: 250ms\n"
         "    max_message: 1MiB\n"
         "    max_json: 3MiB\n"
+        "    max_pending: 7\n"
         "    pool: {initial_size: 0, max_size: 2, idle_timeout: 1h, connect_timeout: 5s}\n"
         "routes:\n"
         "  - match: GET /v1/users/{id}\n"
@@ -141,6 +143,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(up->timeout_ms, 250);
     assert_int_equal(up->max_message_bytes, 1048576);
     assert_int_equal(up->max_json_bytes, 3145728);
+    assert_int_equal(up->max_pending, 7);
     assert_int_equal(up->pool.initial_size, 0);
     assert_int_equal(up->pool.max_size, 2);
     assert_int_equal(up->pool.idle_timeout_ms, 3600000);
@@ -148,14 +151,14 @@ static void every_key_is_read(void **state)
     assert_int_equal(c->route_count, 2);
     const struct gw_config_route *route = &c->routes[0];
     assert_string_equal(route->match.text, "GET /v1/users/{id}");
-    assert_int_equal(route->match.place.line, 16);
+    assert_int_equal(route->match.place.line, 17);
     assert_int_equal(route->match.place.column, 12);
     assert_string_equal(route->grpc.text, "user.v1.UserService/GetUser");
     assert_string_equal(route->upstream.text, "up");
     assert_string_equal(route->body.text, "*");
     assert_string_equal(route->response_body.text, "user");
     assert_int_equal(route->timeout_ms, 2000);
-    assert_int_equal(route->place.line, 16);
+    assert_int_equal(route->place.line, 17);
     assert_string_equal(c->routes[1].annotations.text, "user.v1.UserService");
     assert_int_equal(c->routes[1].timeout_ms, 0);
     assert_true(c->json.preserve_proto_names && c->json.always_print_defaults &&

@@ -3,12 +3,13 @@
 
 #include "record.h"
 
-static void assert_result(const struct record *r, int status, int http_status, bool unprocessed)
+static void assert_result(const struct record *r, int status, int http_status,
+                          enum gw_call_fate fate)
 {
     assert_int_equal(r->ended, 1);
     assert_int_equal(r->result.status, status);
     assert_int_equal(r->result.http_status, http_status);
-    assert_int_equal(r->result.unprocessed, unprocessed);
+    assert_int_equal(r->result.fate, fate);
     assert_false(r->result.from_peer);
     assert_true(r->message.len > 0);
 }
@@ -24,7 +25,7 @@ static void a_refused_connection_is_unavailable(void **state)
     fixture_connect();
     struct record *r = start_unary(0);
     run_until(fx.closed);
-    assert_result(r, GW_UNAVAILABLE, 503, true);
+    assert_result(r, GW_UNAVAILABLE, 503, GW_CALL_UNSENT);
     assert_string_equal(fx.reason, "cannot connect: Connection refused");
     assert_string_equal(r->reason, fx.reason);
     assert_memory_equal(r->message.base, "no connection could be made", r->message.len);
@@ -41,7 +42,7 @@ static void an_address_that_cannot_be_tried_is_reported_later(void **state)
     struct record *r = start_unary(0);
     assert_int_equal(fx.closed + r->ended, 0);
     run_until(fx.closed);
-    assert_result(r, GW_UNAVAILABLE, 503, true);
+    assert_result(r, GW_UNAVAILABLE, 503, GW_CALL_UNSENT);
     assert_string_equal(fx.reason, "cannot connect: No such file or directory");
 }
 
@@ -54,7 +55,7 @@ static void a_peer_that_says_nothing_times_out(void **state)
     uint64_t begin_ms = gw_clock_ms();
     run_until(fx.closed);
     assert_in_range(gw_clock_ms() - begin_ms, 49, 500);
-    assert_result(r, GW_UNAVAILABLE, 503, true);
+    assert_result(r, GW_UNAVAILABLE, 503, GW_CALL_UNSENT);
     assert_non_null(strstr(fx.reason, "SETTINGS"));
 }
 
@@ -66,7 +67,7 @@ static void answer_raw(struct gw_slice bytes)
     run_until(fx.peer.received.len >= 24);
     assert_int_equal(send(fx.peer.fd, bytes.base, bytes.len, MSG_NOSIGNAL), bytes.len);
     run_until(fx.closed);
-    assert_result(r, GW_INTERNAL, 502, true);
+    assert_result(r, GW_INTERNAL, 502, GW_CALL_UNSENT);
     assert_string_equal(fx.reason, "the peer does not speak HTTP/2");
 }
 
@@ -98,11 +99,11 @@ static void a_protocol_error_later_ends_all_calls(void **state)
     /* DATA on a stream that was never opened. */
     assert_int_equal(send(fx.peer.fd, "\0\0\1\0\0\0\0\0\63x", 10, MSG_NOSIGNAL), 10);
     run_until(fx.closed);
-    assert_result(&fx.records[0], GW_INTERNAL, 502, false);
+    assert_result(&fx.records[0], GW_INTERNAL, 502, GW_CALL_SEEN);
     assert_string_equal(fx.reason, "the peer broke the HTTP/2 protocol");
 }
 
-static void a_lost_connection_is_unavailable_and_only_waiting_calls_are_unprocessed(void **state)
+static void a_lost_connection_is_unavailable_and_only_waiting_calls_are_unsent(void **state)
 {
     (void)state;
     fx.peer.max_streams = 1;
@@ -115,8 +116,8 @@ static void a_lost_connection_is_unavailable_and_only_waiting_calls_are_unproces
     fx.peer.listener = -1;
     peer_disconnect(&fx.peer);
     run_until(fx.closed);
-    assert_result(&fx.records[0], GW_UNAVAILABLE, 503, false);
-    assert_result(&fx.records[1], GW_UNAVAILABLE, 503, true);
+    assert_result(&fx.records[0], GW_UNAVAILABLE, 503, GW_CALL_SEEN);
+    assert_result(&fx.records[1], GW_UNAVAILABLE, 503, GW_CALL_UNSENT);
     assert_string_equal(fx.reason, "connection lost: closed by the peer");
     assert_string_equal(fx.records[0].reason, fx.reason);
     struct gw_call_params params = params_for(&fx.records[2]);
@@ -157,8 +158,8 @@ static void goaway_lets_started_calls_finish_and_refuses_the_rest(void **state)
     run_until(fx.peer.stream_count == 2);
     nghttp2_submit_goaway(fx.peer.session, 0, fx.peer.streams[0].id, NGHTTP2_NO_ERROR, NULL, 0);
     run_until(fx.records[1].ended && fx.records[2].ended);
-    assert_result(&fx.records[1], GW_UNAVAILABLE, 503, true); /* above the last stream */
-    assert_result(&fx.records[2], GW_UNAVAILABLE, 503, true); /* was waiting */
+    assert_result(&fx.records[1], GW_UNAVAILABLE, 503, GW_CALL_RETIRED); /* above the last stream */
+    assert_result(&fx.records[2], GW_UNAVAILABLE, 503, GW_CALL_UNSENT);  /* was waiting */
     run_until(fx.last_state == GW_CLIENT_DRAINING);
     struct gw_call_params params = params_for(&fx.records[3]);
     assert_null(gw_grpc_client_start(fx.client, &params));
@@ -191,7 +192,7 @@ static void a_flood_of_pings_ends_the_connection(void **state)
     assert_int_equal(send(fx.peer.fd, flood.base, flood.len, MSG_NOSIGNAL), flood.len);
     gw_buf_dispose(&flood);
     run_until(fx.closed);
-    assert_result(&fx.records[0], GW_INTERNAL, 502, false);
+    assert_result(&fx.records[0], GW_INTERNAL, 502, GW_CALL_SEEN);
 }
 
 /* --- the answer --- */
@@ -218,10 +219,10 @@ static void answer_reset(struct peer_stream *stream)
     peer_reset(stream, reset_code);
 }
 
-static void assert_reset(uint32_t code, int status, int http_status, bool unprocessed)
+static void assert_reset(uint32_t code, int status, int http_status, enum gw_call_fate fate)
 {
     reset_code = code;
-    assert_result(run_answer(answer_reset), status, http_status, unprocessed);
+    assert_result(run_answer(answer_reset), status, http_status, fate);
 }
 
 #define RESET_TEST(name, ...)                                                                      \
@@ -231,7 +232,8 @@ static void assert_reset(uint32_t code, int status, int http_status, bool unproc
         assert_reset(__VA_ARGS__);                                                                 \
     }
 
-RESET_TEST(a_refused_stream_is_unprocessed, NGHTTP2_REFUSED_STREAM, GW_UNAVAILABLE, 503, true)
+RESET_TEST(a_refused_stream_may_go_again, NGHTTP2_REFUSED_STREAM, GW_UNAVAILABLE, 503,
+           GW_CALL_REFUSED)
 
 static void answer_and_refuse(struct peer_stream *stream)
 {
@@ -241,19 +243,19 @@ static void answer_and_refuse(struct peer_stream *stream)
     peer_reset(stream, NGHTTP2_REFUSED_STREAM);
 }
 
-static void a_stream_refused_after_it_was_answered_is_not_unprocessed(void **state)
+static void a_stream_refused_after_it_was_answered_may_not_go_again(void **state)
 {
     (void)state;
-    assert_result(run_answer(answer_and_refuse), GW_UNAVAILABLE, 503, false);
+    assert_result(run_answer(answer_and_refuse), GW_UNAVAILABLE, 503, GW_CALL_SEEN);
 }
 
-RESET_TEST(a_cancelled_stream_is_cancelled, NGHTTP2_CANCEL, GW_CANCELLED, 0, false)
+RESET_TEST(a_cancelled_stream_is_cancelled, NGHTTP2_CANCEL, GW_CANCELLED, 0, GW_CALL_SEEN)
 RESET_TEST(a_peer_that_asks_for_calm_is_exhausted, NGHTTP2_ENHANCE_YOUR_CALM, GW_RESOURCE_EXHAUSTED,
-           0, false)
+           0, GW_CALL_SEEN)
 RESET_TEST(a_peer_that_asks_for_security_denies, NGHTTP2_INADEQUATE_SECURITY, GW_PERMISSION_DENIED,
-           0, false)
-RESET_TEST(an_internal_error_is_internal, NGHTTP2_INTERNAL_ERROR, GW_INTERNAL, 502, false)
-RESET_TEST(a_reset_without_an_error_is_internal, NGHTTP2_NO_ERROR, GW_INTERNAL, 502, false)
+           0, GW_CALL_SEEN)
+RESET_TEST(an_internal_error_is_internal, NGHTTP2_INTERNAL_ERROR, GW_INTERNAL, 502, GW_CALL_SEEN)
+RESET_TEST(a_reset_without_an_error_is_internal, NGHTTP2_NO_ERROR, GW_INTERNAL, 502, GW_CALL_SEEN)
 
 static void answer_not_grpc(struct peer_stream *stream)
 {
@@ -266,7 +268,7 @@ static void answer_not_grpc(struct peer_stream *stream)
 static void another_content_type_is_a_bad_gateway(void **state)
 {
     (void)state;
-    assert_result(run_answer(answer_not_grpc), GW_UNKNOWN, 502, false);
+    assert_result(run_answer(answer_not_grpc), GW_UNKNOWN, 502, GW_CALL_SEEN);
 }
 
 static void answer_503(struct peer_stream *stream)
@@ -278,7 +280,7 @@ static void answer_503(struct peer_stream *stream)
 static void an_http_error_is_mapped(void **state)
 {
     (void)state;
-    assert_result(run_answer(answer_503), GW_UNAVAILABLE, 0, false);
+    assert_result(run_answer(answer_503), GW_UNAVAILABLE, 0, GW_CALL_SEEN);
 }
 
 static void answer_404_with_body(struct peer_stream *stream)
@@ -292,7 +294,7 @@ static void answer_404_with_body(struct peer_stream *stream)
 static void an_http_error_with_a_body_is_mapped(void **state)
 {
     (void)state;
-    assert_result(run_answer(answer_404_with_body), GW_UNIMPLEMENTED, 0, false);
+    assert_result(run_answer(answer_404_with_body), GW_UNIMPLEMENTED, 0, GW_CALL_SEEN);
 }
 
 static void answer_without_trailers(struct peer_stream *stream)
@@ -306,7 +308,7 @@ static void an_answer_without_trailers_is_malformed(void **state)
 {
     (void)state;
     struct record *r = run_answer(answer_without_trailers);
-    assert_result(r, GW_UNKNOWN, 502, false);
+    assert_result(r, GW_UNKNOWN, 502, GW_CALL_SEEN);
     assert_int_equal(r->messages, 1);
 }
 
@@ -320,7 +322,7 @@ static void answer_without_grpc_status(struct peer_stream *stream)
 static void trailers_without_a_status_are_malformed(void **state)
 {
     (void)state;
-    assert_result(run_answer(answer_without_grpc_status), GW_UNKNOWN, 502, false);
+    assert_result(run_answer(answer_without_grpc_status), GW_UNKNOWN, 502, GW_CALL_SEEN);
 }
 
 static void answer_compressed(struct peer_stream *stream)
@@ -332,7 +334,7 @@ static void answer_compressed(struct peer_stream *stream)
 static void a_compressed_message_is_malformed(void **state)
 {
     (void)state;
-    assert_result(run_answer(answer_compressed), GW_INTERNAL, 502, false);
+    assert_result(run_answer(answer_compressed), GW_INTERNAL, 502, GW_CALL_SEEN);
     run_until(fx.peer.streams[0].closed);
     assert_int_equal(fx.peer.streams[0].error_code, NGHTTP2_CANCEL);
 }
@@ -346,7 +348,7 @@ static void answer_huge(struct peer_stream *stream)
 static void a_message_over_the_limit_is_refused(void **state)
 {
     (void)state;
-    assert_result(run_answer(answer_huge), GW_RESOURCE_EXHAUSTED, 502, false);
+    assert_result(run_answer(answer_huge), GW_RESOURCE_EXHAUSTED, 502, GW_CALL_SEEN);
     run_until(fx.peer.streams[0].closed);
     assert_int_equal(fx.peer.streams[0].error_code, NGHTTP2_CANCEL);
 }
@@ -362,7 +364,7 @@ static void an_answer_that_ends_within_a_message_is_malformed(void **state)
 {
     (void)state;
     struct record *r = run_answer(answer_half);
-    assert_result(r, GW_INTERNAL, 502, false);
+    assert_result(r, GW_INTERNAL, 502, GW_CALL_SEEN);
     assert_int_equal(r->messages, 0);
 }
 
@@ -394,7 +396,7 @@ static void answer_many_headers(struct peer_stream *stream)
 static void too_many_headers_are_refused(void **state)
 {
     (void)state;
-    assert_result(run_answer(answer_many_headers), GW_INTERNAL, 502, false);
+    assert_result(run_answer(answer_many_headers), GW_INTERNAL, 502, GW_CALL_SEEN);
 }
 
 static void answer_big_header(struct peer_stream *stream)
@@ -412,7 +414,7 @@ static void answer_big_header(struct peer_stream *stream)
 static void headers_over_64_kib_are_refused(void **state)
 {
     (void)state;
-    assert_result(run_answer(answer_big_header), GW_INTERNAL, 502, false);
+    assert_result(run_answer(answer_big_header), GW_INTERNAL, 502, GW_CALL_SEEN);
 }
 
 static void answer_early(struct peer_stream *stream)
@@ -484,7 +486,7 @@ static void a_call_without_an_answer_ends_at_its_deadline(void **state)
     gw_call_send(r->call, GW_SLICE("\0\0\0\0\1a"), GW_SEND_END);
     run_until(r->ended);
     assert_in_range(gw_clock_ms() - begin_ms, 40, 500);
-    assert_result(r, GW_DEADLINE_EXCEEDED, 504, false);
+    assert_result(r, GW_DEADLINE_EXCEEDED, 504, GW_CALL_SEEN);
     run_until(fx.peer.streams[0].closed);
     assert_int_equal(fx.peer.streams[0].error_code, NGHTTP2_CANCEL);
 }
@@ -499,7 +501,7 @@ static void a_deadline_in_the_past_ends_the_call_later(void **state)
     struct record *r = start_with(0, &params);
     assert_int_equal(r->ended, 0);
     run_until(r->ended);
-    assert_result(r, GW_DEADLINE_EXCEEDED, 504, true);
+    assert_result(r, GW_DEADLINE_EXCEEDED, 504, GW_CALL_UNSENT);
     run_for(10);
     assert_int_equal(fx.peer.stream_count, 0);
 }
@@ -514,7 +516,7 @@ static void a_waiting_call_ends_at_its_deadline(void **state)
     params.deadline_ms = gw_clock_ms() + 30;
     struct record *r = start_with(0, &params);
     run_until(r->ended);
-    assert_result(r, GW_DEADLINE_EXCEEDED, 504, true);
+    assert_result(r, GW_DEADLINE_EXCEEDED, 504, GW_CALL_UNSENT);
 }
 
 static void a_deadline_that_the_peer_keeps_first_is_still_a_deadline(void **state)
@@ -531,7 +533,7 @@ static void a_deadline_that_the_peer_keeps_first_is_still_a_deadline(void **stat
     peer_reset(&fx.peer.streams[0], NGHTTP2_CANCEL);
     peer_flush(&fx.peer);
     run_until(r->ended);
-    assert_result(r, GW_DEADLINE_EXCEEDED, 504, false);
+    assert_result(r, GW_DEADLINE_EXCEEDED, 504, GW_CALL_SEEN);
 }
 
 int main(void)
@@ -545,13 +547,13 @@ int main(void)
         TEST(garbage_is_a_bad_gateway),
         TEST(a_first_frame_that_is_not_settings_is_a_bad_gateway),
         TEST(a_protocol_error_later_ends_all_calls),
-        TEST(a_lost_connection_is_unavailable_and_only_waiting_calls_are_unprocessed),
+        TEST(a_lost_connection_is_unavailable_and_only_waiting_calls_are_unsent),
         TEST(an_answer_sent_before_the_connection_is_lost_counts),
         TEST(goaway_lets_started_calls_finish_and_refuses_the_rest),
         TEST(goaway_on_an_idle_connection_closes_it),
         TEST(a_flood_of_pings_ends_the_connection),
-        TEST(a_refused_stream_is_unprocessed),
-        TEST(a_stream_refused_after_it_was_answered_is_not_unprocessed),
+        TEST(a_refused_stream_may_go_again),
+        TEST(a_stream_refused_after_it_was_answered_may_not_go_again),
         TEST(a_cancelled_stream_is_cancelled),
         TEST(a_peer_that_asks_for_calm_is_exhausted),
         TEST(a_peer_that_asks_for_security_denies),

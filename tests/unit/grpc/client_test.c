@@ -13,7 +13,7 @@ static void a_unary_call_is_answered(void **state)
     assert_text(r->bytes, "hello");
     assert_int_equal(r->result.status, GW_OK);
     assert_true(r->result.from_peer);
-    assert_false(r->result.unprocessed);
+    assert_int_equal(r->result.fate, GW_CALL_SEEN);
     assert_int_equal(r->sent, 1);
     run_until(fx.peer.streams[0].closed);
     assert_int_equal(fx.peer.streams[0].error_code, NGHTTP2_NO_ERROR);
@@ -439,8 +439,8 @@ static void destroying_ends_the_calls_that_are_left(void **state)
     run_until(fx.peer.stream_count == 1);
     destroy_the_client(NULL);
     assert_destroyed_calls_ended(2);
-    assert_false(fx.records[0].result.unprocessed);
-    assert_true(fx.records[1].result.unprocessed);
+    assert_int_equal(fx.records[0].result.fate, GW_CALL_SEEN);
+    assert_int_equal(fx.records[1].result.fate, GW_CALL_UNSENT);
     gw_grpc_client_destroy(NULL);
 }
 
@@ -451,7 +451,7 @@ static void a_client_may_be_destroyed_before_it_is_connected(void **state)
     start_unary(0);
     destroy_the_client(NULL);
     assert_destroyed_calls_ended(1);
-    assert_true(fx.records[0].result.unprocessed);
+    assert_int_equal(fx.records[0].result.fate, GW_CALL_UNSENT);
 }
 
 static void a_drained_client_closes_after_its_last_call(void **state)

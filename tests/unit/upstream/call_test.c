@@ -108,6 +108,7 @@ static void set_up(struct fixture *f, size_t endpoints, const char *strategy)
         .endpoint_count = endpoints,
         .timeout_ms = 2000,
         .max_message_bytes = 1 << 20,
+        .max_pending = 10000,
         .pool = {.initial_size = 1,
                  .max_size = 2,
                  .idle_timeout_ms = 60000,
