@@ -155,7 +155,7 @@ def test_the_access_log_has_a_line_for_each_request(t):
     expect(last.pop("bytes_out") >= len(answer.body), "bytes_out")
     expect_equal(last, {
         "method": "GET", "path": "/v1/users/7", "route": "/v1/users/{id}", "status": 200, "grpc_status": 0,
-        "upstream": "user-service", "endpoint": backend.address, "tries": 1, "bytes_in": 0, "trace_id": trace,
+        "error": "", "upstream": "user-service", "endpoint": backend.address, "tries": 1, "bytes_in": 0, "trace_id": trace,
         "request_id": 'r"1', "remote_addr": "127.0.0.1",
     })
     created = [line for line in lines if line["status"] == 409]

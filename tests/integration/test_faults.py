@@ -275,7 +275,7 @@ def test_a_client_that_leaves_cancels_the_call(t):
     connection.close()
     expect(cancelled.wait(3), "the backend sees the call cancelled")
     release.set()
-    labels = {"service": "user.v1.UserService", "method": "GetUser", "status": "error", "code": "CANCELLED"}
+    labels = {"service": "user.v1.UserService", "method": "GetUser", "status": "cancelled", "code": "CANCELLED"}
     harness.wait_for("the call to be counted", lambda: gateway.metrics().value("rpc_calls_total", **labels) == 1)
     harness.wait_for("the request to be logged", lambda: [one for one in gateway.access_log() if one["status"] == 499])
 
