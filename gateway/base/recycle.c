@@ -68,6 +68,26 @@ void gw_recycler_free(struct gw_recycler *recycler, void *block)
     recycler->kept_bytes[class] += r->bytes;
 }
 
+struct gw_buf gw_recycler_take_buf(struct gw_recycler *recycler)
+{
+    if (recycler->buf_count > 0)
+        return recycler->bufs[--recycler->buf_count];
+    struct gw_buf buf = GW_BUF_HEAP;
+    gw_buf_reserve(&buf, GW_RECYCLE_BUF_BYTES);
+    return buf;
+}
+
+void gw_recycler_give_buf(struct gw_recycler *recycler, struct gw_buf *buf)
+{
+    if (buf->capacity != GW_RECYCLE_BUF_BYTES || recycler->buf_count == GW_RECYCLE_BUFS) {
+        gw_buf_dispose(buf);
+        return;
+    }
+    buf->len = 0;
+    recycler->bufs[recycler->buf_count++] = *buf;
+    *buf = GW_BUF_HEAP;
+}
+
 void gw_recycler_dispose(struct gw_recycler *recycler)
 {
     for (size_t i = 0; i < GW_RECYCLE_CLASSES; i++) {
@@ -76,5 +96,7 @@ void gw_recycler_dispose(struct gw_recycler *recycler)
             free(r);
         }
     }
+    while (recycler->buf_count > 0)
+        gw_buf_dispose(&recycler->bufs[--recycler->buf_count]);
     *recycler = (struct gw_recycler){0};
 }

@@ -1,15 +1,33 @@
 #include "base/slice.h"
 
+#include <stdint.h>
+
 static unsigned char lower(char c)
 {
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
+/* The same of eight bytes: with their high bits off, sums do not carry into the next. */
+static uint64_t lower_word(const char *at)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    uint64_t low = word & ones * 0x7f;
+    uint64_t from_a = low + ones * (0x80 - 'A'), above_z = low + ones * (0x7f - 'Z');
+    return word | (from_a & ~above_z & ~word & ones * 0x80) >> 2;
 }
 
 bool gw_slice_eq_nocase(struct gw_slice a, struct gw_slice b)
 {
     if (a.len != b.len)
         return false;
-    for (size_t i = 0; i < a.len; i++) {
+    size_t i = 0;
+    for (; a.len - i >= 8; i += 8) {
+        if (lower_word(a.base + i) != lower_word(b.base + i))
+            return false;
+    }
+    for (; i < a.len; i++) {
         if (lower(a.base[i]) != lower(b.base[i]))
             return false;
     }

@@ -1,6 +1,7 @@
 #include "frontend/exchange.h"
 
 #include "base/clock.h"
+#include "base/recycle.h"
 #include "frontend/cors.h"
 #include "frontend/error_stream.h"
 #include "frontend/exchange_internal.h"
@@ -54,9 +55,8 @@ static void log_access(const struct gw_exchange *x, uint64_t duration_ns)
                         });
 }
 
-static void on_dispose(void *arg)
+static void finish(struct gw_exchange *x)
 {
-    struct gw_exchange *x = arg;
     gw_exchange_cancel_call(x);
     gw_hooked_drop(x);
     gw_task_cancel(x->worker->loop, &x->leave);
@@ -77,11 +77,22 @@ static void on_dispose(void *arg)
         log_access(x, duration_ns);
 }
 
+static void on_dispose(void *arg)
+{
+    struct gw_exchange *x = *(struct gw_exchange **)arg;
+    struct gw_recycler *recycler = gw_loop_recycler(x->worker->loop);
+    finish(x);
+    gw_recycler_free(recycler, x);
+}
+
 static struct gw_exchange *begin(h2o_req_t *req)
 {
-    struct gw_exchange *x = h2o_mem_alloc_shared(&req->pool, sizeof(*x), on_dispose);
+    struct gw_worker *worker = gw_worker_of(req->conn->ctx);
+    struct gw_exchange *x = gw_recycler_alloc(gw_loop_recycler(worker->loop), sizeof(*x));
+    struct gw_exchange **holder = h2o_mem_alloc_shared(&req->pool, sizeof(x), on_dispose);
+    *holder = x;
     x->req = req;
-    x->worker = gw_worker_of(req->conn->ctx);
+    x->worker = worker;
     x->connection = gw_connection_of(req->conn);
     if (gw_exchange_is_http1(x))
         gw_http1_request_begun(x->connection, x);

@@ -14,8 +14,9 @@ struct gw_stream;
 struct gw_stream_format;
 struct gw_request_stream;
 
-/* Lives in the request's pool as a shared object, whose dispose callback is how the end of the
- * request is seen: libh2o calls it while the request and its pool can still be read. */
+/* Lives until its request's pool ends. A shared object of the pool holds it, whose dispose callback
+ * is how the end of the request is seen: libh2o calls it while the request and its pool can still
+ * be read. */
 struct gw_exchange {
     h2o_req_t *req;
     struct gw_worker *worker;

@@ -488,6 +488,7 @@ struct gw_http2_session *gw_http2_session_create(struct gw_worker *worker, h2o_s
     s->sock = sock;
     s->sock->data = s;
     s->flush.fn = on_flush;
+    s->output.recycler = gw_loop_recycler(s->worker->loop);
     s->output.on_headers = on_headers_out;
     h2o_linklist_init_anchor(&s->streams);
     h2o_linklist_init_anchor(&s->leftovers);

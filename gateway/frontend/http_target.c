@@ -6,8 +6,8 @@
 /* unreserved and sub-delims but the comma. */
 static bool is_name_byte(unsigned char c)
 {
-    static const uint64_t low = UINT64_C(0x2bff6fd200000000), high = UINT64_C(0x47fffffe87fffffe);
-    return c < 64 ? low >> c & 1 : c < 128 && (high >> (c - 64) & 1);
+    static const uint64_t set[4] = {UINT64_C(0x2bff6fd200000000), UINT64_C(0x47fffffe87fffffe)};
+    return set[c >> 6] >> (c & 63) & 1;
 }
 
 static bool is_hex(char c)
@@ -19,16 +19,15 @@ static bool is_hex(char c)
 static size_t name_length(struct gw_slice s)
 {
     size_t i = 0;
-    while (i < s.len && s.base[i] != ':') {
-        if (is_name_byte((unsigned char)s.base[i]))
+    for (;;) {
+        while (i < s.len && is_name_byte((unsigned char)s.base[i]))
             i++;
-        else if (s.base[i] == '%' && s.len - i > 2 && is_hex(s.base[i + 1]) &&
-                 is_hex(s.base[i + 2]))
-            i += 3;
-        else
+        if (i == s.len || s.base[i] == ':')
+            return i;
+        if (s.base[i] != '%' || s.len - i <= 2 || !is_hex(s.base[i + 1]) || !is_hex(s.base[i + 2]))
             return 0;
+        i += 3;
     }
-    return i;
 }
 
 static size_t literal_length(struct gw_slice s)

@@ -585,6 +585,7 @@ struct gw_grpc_client *gw_grpc_client_create(struct gw_loop *loop, const struct 
     client->state = GW_CLIENT_CONNECTING;
     client->stream_limit = FIRST_STREAM_LIMIT;
     client->flush.fn = on_flush;
+    client->output.recycler = gw_loop_recycler(client->loop);
     client->output.on_headers = on_headers_out;
     client->connect_timer.fn = on_connect_timeout;
     client->reset_timer.fn = on_reset_timer;

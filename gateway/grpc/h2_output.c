@@ -2,14 +2,12 @@
 
 #include <assert.h>
 
-#define FIRST_BYTES ((size_t)16 << 10)
-
 int gw_h2_output_collect(struct gw_h2_output *output, nghttp2_session *session)
 {
     if (output->writing)
         return 0;
     if (output->bytes.base == NULL && nghttp2_session_want_write(session))
-        gw_buf_reserve(&output->bytes, FIRST_BYTES);
+        output->bytes = gw_recycler_take_buf(output->recycler);
     while (!gw_h2_output_is_full(output)) {
         const uint8_t *frame;
         ssize_t n = nghttp2_session_mem_send(session, &frame);
@@ -45,7 +43,7 @@ void gw_h2_output_write(struct gw_h2_output *output, h2o_socket_t *socket, h2o_s
     if (output->writing)
         return;
     if (output->bytes.len == 0) {
-        gw_buf_dispose(&output->bytes);
+        gw_recycler_give_buf(output->recycler, &output->bytes);
         return;
     }
     output->writing = true;
@@ -56,7 +54,7 @@ void gw_h2_output_write(struct gw_h2_output *output, h2o_socket_t *socket, h2o_s
 void gw_h2_output_written(struct gw_h2_output *output)
 {
     output->writing = false;
-    gw_buf_dispose(&output->bytes);
+    gw_recycler_give_buf(output->recycler, &output->bytes);
 }
 
 void gw_h2_output_dispose(struct gw_h2_output *output)

@@ -9,14 +9,15 @@
 #include <h2o/socket.h>
 #include <nghttp2/nghttp2.h>
 
-#include "base/buf.h"
+#include "base/recycle.h"
 
 /* Of one write, but for the frame that goes over it. */
 #define GW_H2_OUTPUT_BYTES ((size_t)256 << 10)
 
-/* Embedded by value; zero-initialised is empty. Worker-local. */
+/* Embedded by value; empty with all but recycler zero. Worker-local. */
 struct gw_h2_output {
-    struct gw_buf bytes; /* being collected or, while `writing`, libh2o's */
+    struct gw_recycler *recycler; /* where the buffer comes from; borrowed */
+    struct gw_buf bytes;          /* being collected or, while `writing`, libh2o's */
     bool writing;
     /* Optional: a HEADERS frame was collected, which begins at bytes.base[at]. It may be made
      * longer, by gw_h2_output_lengthen. */

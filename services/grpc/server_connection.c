@@ -372,6 +372,7 @@ struct gw_server_connection *gw_server_connection_create(struct gw_grpc_server *
     c->server = server;
     c->socket = socket;
     c->flush.fn = on_flush;
+    c->output.recycler = gw_loop_recycler(server->loop);
     gw_budget_init(&c->resets, RESET_BURST, RESETS_PER_SECOND, gw_loop_now_ms(server->loop));
     set_time_left(c, GREETING_MS);
     TAILQ_INIT(&c->calls);

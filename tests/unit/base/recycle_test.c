@@ -52,6 +52,31 @@ static void what_is_kept_is_bounded(void **state)
         assert_true(recycler.kept_bytes[i] <= GW_RECYCLE_KEPT_BYTES);
 }
 
+static void buffers_are_kept_up_to_a_bound(void **state)
+{
+    (void)state;
+    struct gw_buf bufs[2 * GW_RECYCLE_BUFS];
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < 2 * GW_RECYCLE_BUFS; i++) {
+            bufs[i] = gw_recycler_take_buf(&recycler);
+            assert_int_equal(bufs[i].len, 0);
+            /* The first grows, and is not kept. */
+            for (size_t k = 0; k < GW_RECYCLE_BUF_BYTES + (i == 0); k++)
+                gw_buf_append_byte(&bufs[i], (char)i);
+        }
+        for (size_t i = 0; i < 2 * GW_RECYCLE_BUFS; i++) {
+            for (size_t k = 0; k < bufs[i].len; k++)
+                assert_int_equal(bufs[i].base[k], i);
+            gw_recycler_give_buf(&recycler, &bufs[i]);
+            assert_null(bufs[i].base);
+            assert_int_equal(bufs[i].capacity, 0);
+        }
+        assert_true(recycler.buf_count <= GW_RECYCLE_BUFS);
+    }
+    struct gw_buf none = GW_BUF_HEAP;
+    gw_recycler_give_buf(&recycler, &none);
+}
+
 static void a_block_that_grows_keeps_its_bytes(void **state)
 {
     (void)state;
@@ -72,6 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(blocks_do_not_overlap, teardown),
         cmocka_unit_test_teardown(what_is_kept_is_bounded, teardown),
+        cmocka_unit_test_teardown(buffers_are_kept_up_to_a_bound, teardown),
         cmocka_unit_test_teardown(a_block_that_grows_keeps_its_bytes, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

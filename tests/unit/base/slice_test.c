@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <ctype.h>
+
 static const struct gw_slice empty = {NULL, 0};
 
 static void equality_is_by_bytes(void **state)
@@ -29,6 +31,25 @@ static void case_of_ascii_letters_may_not_matter(void **state)
     assert_false(gw_slice_eq_nocase(GW_SLICE("@["), GW_SLICE("`{")));
     assert_false(gw_slice_eq_nocase(GW_SLICE("\xc4"), GW_SLICE("\xe4")));
     assert_true(gw_slice_eq_nocase(empty, empty));
+}
+
+/* Eight bytes are compared at once, the rest one by one. */
+static void case_matters_alike_at_every_place(void **state)
+{
+    (void)state;
+    for (int one = 0; one < 256; one++) {
+        for (int other = 0; other < 256; other++) {
+            char a[11] = "0123456789a", b[11] = "0123456789A";
+            for (size_t at = 0; at < 10; at += 9) {
+                a[at] = (char)one;
+                b[at] = (char)other;
+                bool same = one == other || (one < 128 && other < 128 && isalpha(one) &&
+                                             tolower(one) == tolower(other));
+                assert_int_equal(gw_slice_eq_nocase(gw_slice(a, 11), gw_slice(b, 11)), same);
+                a[at] = b[at] = 'x';
+            }
+        }
+    }
 }
 
 static void prefixes_and_suffixes_are_found(void **state)
@@ -60,6 +81,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equality_is_by_bytes),
         cmocka_unit_test(case_of_ascii_letters_may_not_matter),
+        cmocka_unit_test(case_matters_alike_at_every_place),
         cmocka_unit_test(prefixes_and_suffixes_are_found),
         cmocka_unit_test(spaces_and_tabs_are_trimmed),
     };

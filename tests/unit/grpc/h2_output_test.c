@@ -23,6 +23,7 @@ static int setup(void **state)
 {
     static struct fixture f;
     f = (struct fixture){.loop = gw_loop_create()};
+    f.output.recycler = gw_loop_recycler(f.loop);
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     f.socket = h2o_evloop_socket_create(gw_loop_h2o(f.loop), fds[0], 0);
