@@ -356,10 +356,17 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     return 0;
 }
 
+/* Calls that the peer takes at once: none while it gives their streams no window. */
+static uint32_t announced_limit(nghttp2_session *session)
+{
+    if (nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE) == 0)
+        return 0;
+    return nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
 static void on_settings(struct gw_grpc_client *client)
 {
-    client->stream_limit = nghttp2_session_get_remote_settings(
-        client->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    client->stream_limit = announced_limit(client->session);
     client->settings_received = true;
     gw_timer_stop(client->loop, &client->connect_timer);
     if (client->state == GW_CLIENT_CONNECTING)
