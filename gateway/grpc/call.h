@@ -41,8 +41,8 @@ struct gw_call_result {
     struct gw_slice details;     /* serialised google.rpc.Status, decoded; or empty */
     struct gw_metadata trailers; /* without grpc-status, grpc-message, grpc-status-details-bin */
     enum gw_call_fate fate;
-    /* Of GW_CALL_RETIRED, the calls that the connection took in its life; of GW_CALL_REFUSED, those
-     * that the peer has announced to take at once. */
+    /* Of GW_CALL_RETIRED, and of GW_CALL_UNSENT where the connection was retired, the calls that it
+     * took in its life; of GW_CALL_REFUSED, those that the peer has announced to take at once. */
     uint32_t taken;
     /* The status is the peer's own; otherwise this side made it (deadline, lost connection,
      * malformed answer). */

@@ -71,6 +71,12 @@ void gw_client_call_end(struct gw_client_call *call, const struct gw_call_result
     free_if_unused(call);
 }
 
+/* Calls that the peer took before it retired the connection; 0: it did not, or not yet say. */
+static uint32_t retired_after(const struct gw_grpc_client *client)
+{
+    return client->retires ? ((uint32_t)client->last_taken + 1) / 2 : 0;
+}
+
 void gw_client_call_fail(struct gw_client_call *call, int status, int http_status,
                          const char *message)
 {
@@ -79,6 +85,7 @@ void gw_client_call_fail(struct gw_client_call *call, int status, int http_statu
         .message = gw_slice_str(message),
         .reason = gw_slice_str(call->client->closed_reason),
         .fate = call->has_left ? GW_CALL_SEEN : GW_CALL_UNSENT,
+        .taken = call->has_left ? 0 : retired_after(call->client),
         .http_status = http_status,
     };
     gw_client_call_end(call, &result);
@@ -485,9 +492,10 @@ static struct gw_call_result result_of_refusal(const struct gw_client_call *call
         result.message = GW_SLICE("the peer is going away");
     if (!call->has_left) {
         result.fate = GW_CALL_UNSENT;
+        result.taken = retired_after(client);
     } else if (is_above && client->retires) {
         result.fate = GW_CALL_RETIRED;
-        result.taken = ((uint32_t)client->last_taken + 1) / 2;
+        result.taken = retired_after(client);
     } else {
         result.fate = GW_CALL_REFUSED;
         result.taken = client->stream_limit;

@@ -528,9 +528,9 @@ static bool goes_again(struct call *call, const struct gw_call_result *result)
         return false;
     call->repeating = call->told_sent;
     call->waiter.was_refused = result->fate == GW_CALL_REFUSED;
-    call->waiter.within = result->fate == GW_CALL_UNSENT   ? 0
-                          : result->taken > GW_WITHIN_MOST ? 0
+    call->waiter.within = result->taken > GW_WITHIN_MOST   ? 0
                           : result->taken > 0              ? result->taken
+                          : result->fate == GW_CALL_UNSENT ? 0
                                                            : 1;
     return true;
 }

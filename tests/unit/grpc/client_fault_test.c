@@ -160,6 +160,8 @@ static void goaway_lets_started_calls_finish_and_refuses_the_rest(void **state)
     run_until(fx.records[1].ended && fx.records[2].ended);
     assert_result(&fx.records[1], GW_UNAVAILABLE, 503, GW_CALL_RETIRED); /* above the last stream */
     assert_result(&fx.records[2], GW_UNAVAILABLE, 503, GW_CALL_UNSENT);  /* was waiting */
+    assert_int_equal(fx.records[1].result.taken, 1);
+    assert_int_equal(fx.records[2].result.taken, 1);
     run_until(fx.last_state == GW_CLIENT_DRAINING);
     struct gw_call_params params = params_for(&fx.records[3]);
     assert_null(gw_grpc_client_start(fx.client, &params));
