@@ -61,6 +61,8 @@ static void finish(struct gw_exchange *x)
     gw_hooked_drop(x);
     gw_task_cancel(x->worker->loop, &x->leave);
     gw_stream_dispose(x->stream);
+    gw_answer_memory_dispose(&x->memory);
+    gw_buf_dispose(&x->json);
     gw_request_stream_dispose(x->request_stream);
     if (x->watching)
         h2o_socket_dont_read(x->req->conn->callbacks->get_socket(x->req->conn), 0);
@@ -106,6 +108,8 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->grpc_status = -1;
     x->error = (struct gw_slice){0};
     x->json = gw_buf_in_pool(&req->pool);
+    gw_answer_memory_init(&x->memory, &x->connection->memory, gw_exchange_on_settled);
+    x->lacks_memory = false;
     x->message_count = 0;
     x->message_error.status = GW_OK;
     x->match = NULL;

@@ -51,6 +51,40 @@ void gw_exchange_await_taking(struct gw_exchange *x)
         gw_connection_await(x->connection, GW_WAIT_TAKING);
 }
 
+/* --- answers on the heap go out in pieces: TLS copies what it is given --- */
+
+#define PIECE_MAX ((size_t)256 << 10)
+
+struct pieces {
+    h2o_generator_t super;
+    struct gw_exchange *exchange;
+    size_t sent;
+};
+
+static void send_piece(struct pieces *p)
+{
+    struct gw_exchange *x = p->exchange;
+    size_t left = x->json.len - p->sent, length = left < PIECE_MAX ? left : PIECE_MAX;
+    h2o_iovec_t piece = h2o_iovec_init(x->json.base + p->sent, length);
+    p->sent += length;
+    h2o_send(x->req, &piece, 1, length < left ? H2O_SEND_STATE_IN_PROGRESS : H2O_SEND_STATE_FINAL);
+}
+
+static void on_proceed(h2o_generator_t *super, h2o_req_t *req)
+{
+    struct pieces *p = H2O_STRUCT_FROM_MEMBER(struct pieces, super, super);
+    (void)req;
+    send_piece(p);
+}
+
+static void send_in_pieces(struct gw_exchange *x)
+{
+    struct pieces *p = h2o_mem_alloc_pool(&x->req->pool, sizeof(*p));
+    *p = (struct pieces){.super.proceed = on_proceed, .exchange = x};
+    h2o_start_response(x->req, &p->super);
+    send_piece(p);
+}
+
 void gw_exchange_answer(struct gw_exchange *x, int http_status, struct gw_slice content_type,
                         size_t content_length)
 {
@@ -61,6 +95,10 @@ void gw_exchange_answer(struct gw_exchange *x, int http_status, struct gw_slice 
     req->res.reason = gw_http_reason(http_status);
     req->res.content_length = content_length;
     gw_exchange_add_headers(x, content_type);
+    if (x->json.pool == NULL && x->json.len > 0 && !gw_exchange_is_head(x)) {
+        send_in_pieces(x);
+        return;
+    }
     h2o_start_response(req, &generator);
     h2o_iovec_t body = h2o_iovec_init(x->json.base, x->json.len);
     h2o_send(req, &body, gw_exchange_is_head(x) ? 0 : 1, H2O_SEND_STATE_FINAL);

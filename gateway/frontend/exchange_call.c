@@ -19,6 +19,7 @@ void gw_exchange_cancel_call(struct gw_exchange *x)
         return;
     gw_call_cancel(x->call);
     x->call = NULL;
+    gw_answer_memory_stop_waiting(&x->memory);
     x->grpc_status = GW_CANCELLED;
     gw_http_metrics_count_cancelled(x->worker->frontend->http_metrics, x->worker->shard, x->route,
                                     gw_clock_ns() - x->began_ns);
@@ -37,19 +38,21 @@ static void on_message(void *arg, struct gw_slice message)
         return; /* told at the end */
     if ((x->hook_phases & GW_HOOK_RESPONSE) != 0)
         gw_hooked_take_message(x, message);
-    else if (gw_transcode_response(x->route->binding, message, &x->req->pool, &x->json,
-                                   &x->message_error) == 0)
-        x->message_error.status = GW_OK;
-    else if (x->message_error.status == GW_OK)
-        x->message_error.status = GW_INTERNAL;
+    else
+        gw_exchange_translate(x, message, &x->message_error);
+    if (x->lacks_memory)
+        gw_exchange_drop_answer(x);
 }
 
 static void on_end(void *arg, const struct gw_call_result *result)
 {
     struct gw_exchange *x = arg;
+    struct gw_call_result room;
     x->call = NULL;
+    result = gw_exchange_judge(x, result, &room);
     gw_exchange_count_call(x, result->status, gw_clock_ns());
     if (result->status != GW_OK) {
+        gw_exchange_drop_answer(x);
         gw_exchange_note_error(x, result->message, result->reason);
         gw_exchange_answer_result(x, result);
         return;
@@ -76,6 +79,7 @@ static void on_end(void *arg, const struct gw_call_result *result)
 const struct gw_call_callbacks gw_exchange_unary_answer = {
     .on_headers = on_headers,
     .on_message = on_message,
+    .on_coming = gw_exchange_on_coming,
     .on_sent = gw_request_stream_on_sent,
     .on_end = on_end,
 };
@@ -114,8 +118,11 @@ void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struc
 {
     gw_call_cancel(x->call);
     x->call = NULL;
+    gw_answer_memory_stop_waiting(&x->memory);
     gw_exchange_count_call(x, code, gw_clock_ns());
     gw_exchange_note_error(x, message, (struct gw_slice){0});
+    if (x->stream == NULL)
+        gw_exchange_drop_answer(x);
     struct gw_call_result result = {.status = code, .message = message, .http_status = http_status};
     if (x->stream != NULL)
         gw_stream_end(x->stream, &result);

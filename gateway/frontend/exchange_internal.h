@@ -38,7 +38,9 @@ struct gw_exchange {
     struct gw_call_report report;
     int grpc_status;       /* -1: no call has ended */
     struct gw_slice error; /* for the access log; empty: none */
-    struct gw_buf json;    /* the answer, once the message is in */
+    struct gw_buf json;    /* the answer, once the message is in; a large one is on the heap */
+    struct gw_answer_memory memory;
+    bool lacks_memory; /* the message was let go */
     uint32_t message_count;
     struct gw_error message_error; /* status is GW_OK: the message was translated */
     struct gw_stream *stream;      /* the answer, of a method that streams it; else NULL */
@@ -120,6 +122,40 @@ void gw_exchange_cancel_call(struct gw_exchange *x);
 void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struct gw_slice message);
 /* The same, because nothing has moved for too long. */
 void gw_exchange_give_up_idle(struct gw_exchange *x);
+
+/* --- exchange_memory.c --- */
+
+/* As gw_answer_memory_reserve, of a message that is handed on as it is or is translated; false at
+ * once for one that never fits. */
+bool gw_answer_memory_await(struct gw_worker *worker, struct gw_answer_memory *memory,
+                            bool is_translated, size_t bytes, size_t here);
+/* How a call ends whose answer has no room; counts the limit. */
+struct gw_call_result gw_answer_memory_failure(struct gw_worker *worker,
+                                               const struct gw_answer_memory *memory);
+/* The call has ended, and its answer waits no more: `result`, but where that was until the
+ * deadline: *room, which says so. */
+const struct gw_call_result *gw_answer_memory_judge(struct gw_worker *worker,
+                                                    struct gw_answer_memory *memory,
+                                                    const struct gw_call_result *result,
+                                                    struct gw_call_result *room);
+void gw_exchange_on_settled(struct gw_answer_memory *memory);
+/* Of calls whose `arg` is the exchange. */
+bool gw_exchange_on_coming(void *arg, size_t bytes, size_t here);
+/* The answer takes so many bytes. False, and lacks_memory: there is no room for more than it had.
+ */
+bool gw_exchange_hold(struct gw_exchange *x, size_t bytes);
+void gw_exchange_give_up_memory(struct gw_exchange *x);
+/* x->json, which is empty, is about to get so many bytes or more. */
+void gw_exchange_make_room(struct gw_exchange *x, size_t bytes);
+/* Lets go of x->json and its memory, so that an error may be the answer. */
+void gw_exchange_drop_answer(struct gw_exchange *x);
+/* The message as JSON, to x->json; -1 and the error. Where lacks_memory is set it is to be dropped.
+ */
+int gw_exchange_translate(struct gw_exchange *x, struct gw_slice message, struct gw_error *error);
+/* What became of a unary call: `result`, or in *room that its answer had no room. */
+const struct gw_call_result *gw_exchange_judge(struct gw_exchange *x,
+                                               const struct gw_call_result *result,
+                                               struct gw_call_result *room);
 
 /* --- exchange_watch.c --- */
 

@@ -148,7 +148,7 @@ static void register_metrics(struct gw_frontend *frontend, const char *version)
         gw_metrics_add(metrics, GW_GAUGE, "http_connections", "Open client connections.", NULL, 0);
     frontend->request_memory_bytes =
         gw_metrics_add(metrics, GW_GAUGE, "http_request_memory_bytes",
-                       "Memory that requests take, of limits.request_memory.", NULL, 0);
+                       "Memory that requests and answers take, of limits.request_memory.", NULL, 0);
     frontend->rejected_connections =
         gw_metrics_add(metrics, GW_COUNTER, "http_connections_rejected_total",
                        "Client connections closed at once, over limits.connections or "

@@ -116,8 +116,12 @@ static void on_headers(void *arg, const struct gw_metadata *headers)
 static void on_message(void *arg, struct gw_slice framed)
 {
     struct gw_exchange *x = arg;
-    if (x->message_count++ == 0)
-        gw_buf_append(&x->json, framed);
+    if (x->message_count++ > 0)
+        return;
+    gw_exchange_make_room(x, framed.len);
+    gw_buf_append(&x->json, framed);
+    if (!gw_exchange_hold(x, x->json.len))
+        gw_exchange_drop_answer(x);
 }
 
 static struct gw_call_result without_one_message(uint32_t count)
@@ -132,8 +136,9 @@ static struct gw_call_result without_one_message(uint32_t count)
 static void on_end(void *arg, const struct gw_call_result *result)
 {
     struct gw_exchange *x = arg;
-    struct gw_call_result faulty;
+    struct gw_call_result faulty, room;
     x->call = NULL;
+    result = gw_exchange_judge(x, result, &room);
     gw_exchange_count_call(x, result->status, gw_clock_ns());
     gw_exchange_note_error(x, result->message, result->reason);
     if (result->status == GW_OK && x->message_count != 1) {
@@ -147,6 +152,7 @@ static void on_end(void *arg, const struct gw_call_result *result)
 static const struct gw_call_callbacks unary_answer = {
     .on_headers = on_headers,
     .on_message = on_message,
+    .on_coming = gw_exchange_on_coming,
     .on_end = on_end,
 };
 

@@ -148,9 +148,12 @@ void gw_grpc_answer(struct gw_exchange *x, const struct gw_call_result *result)
     if (x->headers.protocol == GW_PROTOCOL_GRPC && is_trailers_only) {
         add_status(x, &x->req->res.headers, result);
     } else if (x->grpc.answers_in_text) {
-        struct gw_slice framed = gw_buf_slice(&x->json);
+        struct gw_buf framed = x->json;
         x->json = gw_buf_in_pool(&x->req->pool);
-        gw_base64_encode(&x->json, framed);
+        gw_exchange_make_room(x, framed.len + framed.len / 3);
+        gw_base64_encode(&x->json, gw_buf_slice(&framed));
+        gw_buf_dispose(&framed);
+        gw_answer_memory_hold(&x->memory, x->json.len); /* without room, it is a third too little */
         gw_grpc_append_status(x, result, &x->json);
     } else {
         gw_grpc_append_status(x, result, &x->json);

@@ -102,7 +102,17 @@ static int translate(struct gw_exchange *x, struct gw_slice message)
 {
     struct gw_error error;
     x->json.len = 0;
-    if (gw_transcode_response(x->route->binding, message, &x->req->pool, &x->json, &error) == 0)
+    int rc = gw_exchange_translate(x, message, &error);
+    if (rc == 0 && !x->lacks_memory)
+        gw_exchange_hold(x, x->json.len + message.len);
+    if (x->lacks_memory) {
+        struct gw_call_result failure = gw_answer_memory_failure(x->worker, &x->memory);
+        gw_exchange_drop_answer(x);
+        gw_exchange_answer_error(x, failure.http_status, failure.status, failure.message,
+                                 (struct gw_slice){0});
+        return -1;
+    }
+    if (rc == 0)
         return 0;
     gw_exchange_answer_error(x, 502, GW_INTERNAL,
                              gw_pool_dup(&x->req->pool, gw_slice_str(error.message)),
@@ -288,7 +298,8 @@ void gw_hooked_request(struct gw_exchange *x)
 
 void gw_hooked_take_message(struct gw_exchange *x, struct gw_slice message)
 {
-    x->hooked->message = gw_pool_dup(&x->req->pool, message);
+    if (gw_exchange_hold(x, message.len))
+        x->hooked->message = gw_pool_dup(&x->req->pool, message);
 }
 
 static enum gw_hook_outcome run_response(struct gw_hooked *h, struct gw_slice message)

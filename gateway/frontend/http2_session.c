@@ -55,6 +55,7 @@ static void destroy(struct gw_http2_session *s)
     end_session(s);
     h2o_linklist_unlink(&s->link);
     gw_connection_close(gw_connection_of(&s->super));
+    gw_request_memory_charge(&s->worker->request_memory, &s->held_bytes, 0);
     gw_h2_output_dispose(&s->output);
     free(s);
 }
@@ -97,6 +98,14 @@ void gw_http2_over_limit(struct gw_http2_session *s, enum gw_limit limit, uint32
 
 static void on_written(h2o_socket_t *sock, const char *error);
 
+/* TLS has a copy. */
+static void charge_output(struct gw_http2_session *s)
+{
+    size_t bytes = s->output.bytes.len * (s->sock->ssl != NULL ? 2 : 1);
+    if (bytes != s->held_bytes)
+        gw_request_memory_charge(&s->worker->request_memory, &s->held_bytes, bytes);
+}
+
 static void write_output(struct gw_http2_session *s)
 {
     if (s->output.writing)
@@ -104,6 +113,7 @@ static void write_output(struct gw_http2_session *s)
     if (s->output.bytes.len > 0)
         s->write_since_ms = gw_http2_now_ms(s);
     gw_h2_output_write(&s->output, s->sock, on_written);
+    charge_output(s);
 }
 
 static void resume_generators(struct gw_http2_session *s)
@@ -141,6 +151,7 @@ static void on_written(h2o_socket_t *sock, const char *error)
 {
     struct gw_http2_session *s = sock->data;
     gw_h2_output_written(&s->output);
+    charge_output(s);
     if (error != NULL) {
         destroy(s);
         return;

@@ -24,6 +24,7 @@ struct gw_http2_session {
     struct gw_http2_stream *head_of; /* whose header block is coming in, or came in last */
     struct gw_task flush;
     struct gw_h2_output output;
+    size_t held_bytes; /* of the worker's request_memory, for the output that is being written */
     struct gw_budget early_resets, control_frames, dropped_bytes;
     bool ending; /* GOAWAY with an error is on its way; nothing more is read */
     bool draining;

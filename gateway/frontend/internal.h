@@ -9,6 +9,7 @@
 #include "base/strmap.h"
 #include "frontend/access_log.h"
 #include "frontend/http_metrics.h"
+#include "frontend/answer_memory.h"
 #include "frontend/request_memory.h"
 #include "metrics/metrics.h"
 #include "runtime/snapshot.h"
@@ -71,8 +72,9 @@ struct gw_worker {
     struct gw_http2 *http2;
     struct gw_timer sweep;
     struct gw_request_memory request_memory;
-    uint32_t connection_count; /* atomic: whoever accepts reads all workers' */
-    bool draining, ending;     /* ending: the loop has stopped */
+    struct gw_answer_queue answers; /* that wait for memory */
+    uint32_t connection_count;      /* atomic: whoever accepts reads all workers' */
+    bool draining, ending;          /* ending: the loop has stopped */
     uint64_t drain_deadline_ms, close_idle_ms;
     struct gw_message drain_message, end_message;
 };

@@ -55,6 +55,29 @@ enum gw_request_memory_outcome gw_request_memory_resize(struct gw_request_memory
     return GW_REQUEST_MEMORY_FITS;
 }
 
+enum gw_request_memory_outcome gw_request_memory_resize_free(struct gw_request_memory *memory,
+                                                             size_t *held, size_t bytes)
+{
+    if (bytes < *held)
+        give_back(memory, *held - bytes);
+    else if (bytes > *held && !take(memory, bytes - *held))
+        return GW_REQUEST_MEMORY_OVER_TOTAL;
+    *held = bytes;
+    return GW_REQUEST_MEMORY_FITS;
+}
+
+void gw_request_memory_charge(struct gw_request_memory *memory, size_t *held, size_t bytes)
+{
+    if (gw_request_memory_resize_free(memory, held, bytes) == GW_REQUEST_MEMORY_FITS)
+        return;
+    uint64_t wanted = memory->held_bytes + (bytes - *held);
+    uint64_t more = whole_steps(wanted - memory->taken_bytes + STEP - 1);
+    __atomic_add_fetch(&memory->total->taken_bytes, more, __ATOMIC_RELAXED);
+    memory->taken_bytes += more;
+    memory->held_bytes = wanted;
+    *held = bytes;
+}
+
 enum gw_limit gw_request_memory_limit(enum gw_request_memory_outcome outcome)
 {
     return outcome == GW_REQUEST_MEMORY_OVER_TOTAL ? GW_LIMIT_REQUEST_MEMORY

@@ -82,6 +82,12 @@ static void start(struct gw_stream *s)
     h2o_start_response(req, &s->super);
 }
 
+/* False: there is no room for what has been appended. */
+static bool holds_buffers(struct gw_stream *s)
+{
+    return gw_exchange_hold(s->exchange, s->waiting.capacity + s->writing_from.capacity);
+}
+
 static void shrink(struct gw_buf *buf)
 {
     buf->len = 0;
@@ -154,6 +160,8 @@ static void on_proceed(h2o_generator_t *super, h2o_req_t *req)
     if (s->unwritten.len == 0) {
         shrink(&s->writing_from);
         s->unwritten = gw_slice(NULL, 0);
+        if (!gw_answer_memory_waits(&s->exchange->memory))
+            holds_buffers(s);
         ask(s);
     }
     write_on(s);
@@ -190,6 +198,13 @@ static void on_headers(void *arg, const struct gw_metadata *headers)
         flush_later(s);
 }
 
+static bool on_coming(void *arg, size_t bytes, size_t here)
+{
+    struct gw_exchange *x = arg;
+    size_t buffers = x->stream->waiting.capacity + x->stream->writing_from.capacity;
+    return gw_exchange_on_coming(x, bytes + buffers, here + buffers);
+}
+
 static int append_message(struct gw_stream *s, struct gw_slice message, struct gw_error *error)
 {
     size_t before = s->waiting.len;
@@ -198,6 +213,15 @@ static int append_message(struct gw_stream *s, struct gw_slice message, struct g
     if (failed != 0)
         s->waiting.len = before;
     return failed;
+}
+
+/* Of what waits, at most WAITING_MAX and a message's frame. */
+static void take_back(struct gw_stream *s, size_t to)
+{
+    struct gw_buf kept = GW_BUF_HEAP;
+    gw_buf_append(&kept, gw_slice(s->waiting.base, to));
+    gw_buf_dispose(&s->waiting);
+    s->waiting = kept;
 }
 
 static void end_with_headers(struct gw_stream *s)
@@ -213,17 +237,24 @@ static void on_message(void *arg, struct gw_slice message)
 {
     struct gw_stream *s = ((struct gw_exchange *)arg)->stream;
     struct gw_error error;
+    size_t before = s->waiting.len;
     s->asked = false;
     s->moved_ms = now_ms(s);
     if (append_message(s, message, &error) != 0) {
         gw_exchange_give_up(s->exchange, 502, GW_INTERNAL, gw_slice_str(error.message));
         return;
     }
-    s->message_count++;
     if (is_head(s)) {
+        s->message_count++;
         end_with_headers(s);
         return;
     }
+    if (!holds_buffers(s)) {
+        take_back(s, before);
+        gw_exchange_give_up_memory(s->exchange);
+        return;
+    }
+    s->message_count++;
     flush_later(s);
     ask(s);
 }
@@ -231,7 +262,9 @@ static void on_message(void *arg, struct gw_slice message)
 static void on_end(void *arg, const struct gw_call_result *result)
 {
     struct gw_exchange *x = arg;
+    struct gw_call_result room;
     x->call = NULL;
+    result = gw_answer_memory_judge(x->worker, &x->memory, result, &room);
     gw_exchange_count_call(x, result->status, gw_clock_ns());
     gw_exchange_note_error(x, result->message, result->reason);
     gw_stream_end(x->stream, result);
@@ -240,6 +273,7 @@ static void on_end(void *arg, const struct gw_call_result *result)
 const struct gw_call_callbacks gw_stream_callbacks = {
     .on_headers = on_headers,
     .on_message = on_message,
+    .on_coming = on_coming,
     .on_sent = gw_request_stream_on_sent,
     .on_end = on_end,
 };

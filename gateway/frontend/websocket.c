@@ -39,6 +39,7 @@ static void cancel_call(struct gw_websocket *ws, int grpc_status)
         return;
     gw_call_cancel(ws->call);
     ws->call = NULL;
+    gw_answer_memory_stop_waiting(&ws->memory);
     ws->is_sending = false;
     if (grpc_status != GW_CANCELLED) {
         count_call(ws, grpc_status);
@@ -138,6 +139,7 @@ static void destroy(struct gw_websocket *ws)
     if (ws->connection != NULL) {
         h2o_linklist_unlink(&ws->link);
         gw_request_memory_resize(&ws->connection->memory, &ws->held_bytes, 0);
+        gw_answer_memory_dispose(&ws->memory);
         if (ws->is_deaf && !ws->close_received)
             gw_connection_linger(ws->connection); /* so that it reads why */
         gw_connection_close(ws->connection);
@@ -162,6 +164,50 @@ static void shrink(struct gw_buf *buf)
         gw_buf_dispose(buf);
 }
 
+static bool holds_buffers(struct gw_websocket *ws)
+{
+    enum gw_request_memory_outcome outcome =
+        gw_answer_memory_hold(&ws->memory, ws->waiting.capacity + ws->writing_from.capacity);
+    if (outcome != GW_REQUEST_MEMORY_FITS)
+        ws->memory.outcome = outcome;
+    return outcome == GW_REQUEST_MEMORY_FITS;
+}
+
+static void give_up_memory(struct gw_websocket *ws)
+{
+    struct gw_call_result failure = gw_answer_memory_failure(ws->worker, &ws->memory);
+    gw_websocket_give_up(ws, failure.status, GW_WEBSOCKET_TRY_AGAIN, failure.message);
+}
+
+static void on_settled(struct gw_answer_memory *memory)
+{
+    struct gw_websocket *ws = H2O_STRUCT_FROM_MEMBER(struct gw_websocket, memory, memory);
+    if (memory->outcome == GW_REQUEST_MEMORY_FITS)
+        gw_call_request(ws->call, 0);
+    else
+        give_up_memory(ws);
+}
+
+static bool on_coming(void *arg, size_t bytes, size_t here)
+{
+    struct gw_websocket *ws = arg;
+    size_t buffers = ws->waiting.capacity + ws->writing_from.capacity;
+    if (gw_answer_memory_await(ws->worker, &ws->memory, true, bytes + buffers, here + buffers))
+        return true;
+    if (!gw_answer_memory_waits(&ws->memory))
+        give_up_memory(ws);
+    return false;
+}
+
+/* Of what waits, at most WAITING_MAX and a frame. */
+static void take_back(struct gw_websocket *ws, size_t to)
+{
+    struct gw_buf kept = GW_BUF_HEAP;
+    gw_buf_append(&kept, gw_slice(ws->waiting.base, to));
+    gw_buf_dispose(&ws->waiting);
+    ws->waiting = kept;
+}
+
 static void on_written(h2o_socket_t *sock, const char *error)
 {
     struct gw_websocket *ws = sock->data;
@@ -174,6 +220,8 @@ static void on_written(h2o_socket_t *sock, const char *error)
     ws->unwritten = gw_slice_from(ws->unwritten, ws->piece);
     if (ws->unwritten.len == 0) {
         shrink(&ws->writing_from);
+        if (!gw_answer_memory_waits(&ws->memory))
+            holds_buffers(ws);
         ask(ws);
     }
     gw_websocket_settle_later(ws);
@@ -237,9 +285,15 @@ static void on_message(void *arg, struct gw_slice message)
         gw_websocket_give_up(ws, GW_INTERNAL, gw_websocket_code_of(GW_INTERNAL),
                              gw_slice_str(error.message));
     } else {
+        size_t before = ws->waiting.len;
         gw_websocket_write(&ws->frames, GW_WEBSOCKET_TEXT, gw_buf_slice(&json), &ws->waiting);
         gw_websocket_settle_later(ws);
-        ask(ws);
+        if (holds_buffers(ws)) {
+            ask(ws);
+        } else {
+            take_back(ws, before);
+            give_up_memory(ws);
+        }
     }
     h2o_mem_clear_pool(&scratch);
 }
@@ -256,6 +310,8 @@ static void on_sent(void *arg)
 static void on_end(void *arg, const struct gw_call_result *result)
 {
     struct gw_websocket *ws = arg;
+    struct gw_call_result room;
+    result = gw_answer_memory_judge(ws->worker, &ws->memory, result, &room);
     int status = gw_exchange_code_of(result);
     struct gw_slice message = result->message;
     if (status == GW_OK && ws->answered == 0 && !ws->route->method->server_streaming) {
@@ -273,6 +329,7 @@ static void on_end(void *arg, const struct gw_call_result *result)
 
 static const struct gw_call_callbacks callbacks = {
     .on_message = on_message,
+    .on_coming = on_coming,
     .on_sent = on_sent,
     .on_end = on_end,
 };
@@ -305,6 +362,7 @@ static void open_socket(struct gw_websocket *ws, h2o_socket_t *sock)
     ws->sock = sock;
     sock->data = ws;
     ws->settle.fn = on_settle;
+    gw_answer_memory_init(&ws->memory, &ws->connection->memory, on_settled);
     ws->timer.fn = gw_websocket_on_timer;
     gw_request_memory_resize(&ws->connection->memory, &ws->connection->http1.held_bytes, 0);
     gw_connection_await(ws->connection, GW_WAIT_NOTHING);

@@ -48,7 +48,8 @@ struct gw_websocket {
     /* To the client. */
     struct gw_buf waiting; /* what came while the socket had the other */
     struct gw_buf writing_from;
-    struct gw_slice unwritten; /* of writing_from, the piece that the socket has included */
+    struct gw_slice unwritten;      /* of writing_from, the piece that the socket has included */
+    struct gw_answer_memory memory; /* of both */
     size_t piece;
     uint64_t bytes_out;
     bool writing;

@@ -111,6 +111,7 @@ static void *run(void *arg)
     h2o_socket_buffer_prototype.allocator.max = INPUT_BUFFERS_KEPT;
     h2o_linklist_init_anchor(&worker->connections);
     h2o_linklist_init_anchor(&worker->websockets);
+    gw_answer_queue_init(&worker->answers, worker->loop);
     worker->http2 = gw_http2_create(worker);
     if (frontend->access_log != NULL)
         worker->access_log =
@@ -132,6 +133,7 @@ static void *run(void *arg)
     gw_hooked_end_all(worker);             /* of those answers */
     close_all(worker);                     /* a request may yet come in */
     gw_upstreams_destroy(worker->upstreams);
+    gw_answer_queue_dispose(&worker->answers);
     gw_http2_destroy(worker->http2);
     gw_hook_vm_destroy(worker->hook_vm);
     gw_line_log_writer_destroy(worker->hook_log);

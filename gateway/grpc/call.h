@@ -59,6 +59,10 @@ struct gw_call_callbacks {
     /* One whole message, without its 5-byte prefix (but see passes_through); valid during the call.
      * Required. */
     void (*on_message)(void *arg, struct gw_slice message);
+    /* A message of so many bytes is coming in, of which `here` have come. False: the peer is held
+     * back, by its window, until gw_call_request is called again, be it with 0; then this is asked
+     * again. May cancel the call. Optional: whatever max_message_bytes allows may come. */
+    bool (*on_coming)(void *arg, size_t bytes, size_t here);
     /* The message last sent has been taken over; another may be sent. An empty one that only closes
      * our side is not reported. Optional for unary requests. */
     void (*on_sent)(void *arg);

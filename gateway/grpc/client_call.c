@@ -309,7 +309,8 @@ void gw_client_call_submit(struct gw_client_call *call)
 
 static void give_back_window(struct gw_client_call *call)
 {
-    size_t keep = call->requested > 0 ? 0 : gw_frame_reader_held(&call->reader);
+    bool may_come = call->requested > 0 && call->may_come;
+    size_t keep = may_come ? 0 : gw_frame_reader_held(&call->reader);
     if (call->unconsumed < keep + CONSUME_STEP || !call->stream_open || call->remote_closed)
         return;
     nghttp2_session_consume_stream(call->client->session, call->stream_id, call->unconsumed - keep);
@@ -339,6 +340,17 @@ static void end_after_messages(struct gw_client_call *call, const struct gw_call
         gw_client_call_end(call, result);
 }
 
+/* Of a message that is not whole, once its prefix is there. */
+static void ask_for_room(struct gw_client_call *call)
+{
+    const struct gw_call_callbacks *callbacks = call->params.callbacks;
+    size_t size = call->may_come ? 0 : gw_frame_reader_coming(&call->reader);
+    if (size > 0)
+        call->may_come =
+            callbacks->on_coming == NULL ||
+            callbacks->on_coming(call->params.arg, size, gw_frame_reader_held(&call->reader));
+}
+
 /* Gives out the messages that were asked for. */
 static void deliver(struct gw_client_call *call)
 {
@@ -349,6 +361,7 @@ static void deliver(struct gw_client_call *call)
         rc = gw_frame_reader_next(&call->reader, &message);
         if (rc != GW_FRAME_MESSAGE)
             break;
+        call->may_come = false;
         if (call->requested != GW_REQUEST_ALL)
             call->requested--;
         if (call->params.passes_through)
@@ -356,6 +369,8 @@ static void deliver(struct gw_client_call *call)
                 gw_slice(message.base - GW_GRPC_PREFIX_BYTES, message.len + GW_GRPC_PREFIX_BYTES);
         call->params.callbacks->on_message(call->params.arg, message);
     }
+    if (!call->ended && call->requested > 0 && rc == GW_FRAME_MORE && call->held == NULL)
+        ask_for_room(call);
     call->calling = false;
 
     if (call->ended) {

@@ -44,6 +44,7 @@ struct gw_client_call {
     bool paused;     /* nghttp2 waits for nghttp2_session_resume_data */
     bool has_left;   /* its headers are framed */
     bool local_closed, remote_closed, headers_seen;
+    bool may_come;           /* the message that is coming in: on_coming has said so */
     size_t literals_bound;   /* room for our own literals; 0: nghttp2 frames all fields */
     struct gw_slice sending; /* what nghttp2 has not framed yet */
     uint32_t requested;

@@ -83,6 +83,13 @@ int gw_frame_reader_peek(const struct gw_frame_reader *reader)
     return measure(reader, &size);
 }
 
+size_t gw_frame_reader_coming(const struct gw_frame_reader *reader)
+{
+    size_t size = 0;
+    measure(reader, &size);
+    return size;
+}
+
 int gw_frame_reader_next(struct gw_frame_reader *reader, struct gw_slice *ret_message)
 {
     size_t size;

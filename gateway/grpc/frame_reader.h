@@ -49,6 +49,9 @@ void gw_frame_reader_dispose(struct gw_frame_reader *reader);
 void gw_frame_reader_feed(struct gw_frame_reader *reader, struct gw_slice chunk);
 /* What gw_frame_reader_next would return, without taking anything. */
 int gw_frame_reader_peek(const struct gw_frame_reader *reader);
+/* The length, prefix included, of the message that is next, as soon as its prefix is there; else 0.
+ */
+size_t gw_frame_reader_coming(const struct gw_frame_reader *reader);
 /* Takes the next message; it is valid until the next call on the reader. Its prefix stands before
  * it. */
 int gw_frame_reader_next(struct gw_frame_reader *reader, struct gw_slice *ret_message);

@@ -458,6 +458,13 @@ static void on_message(void *arg, struct gw_slice message)
     call->params.callbacks->on_message(call->params.arg, message);
 }
 
+static bool on_coming(void *arg, size_t bytes, size_t here)
+{
+    const struct call *call = arg;
+    const struct gw_call_callbacks *callbacks = call->params.callbacks;
+    return callbacks->on_coming == NULL || callbacks->on_coming(call->params.arg, bytes, here);
+}
+
 /* The maker's own goes when it is told. */
 static void keep_first(struct call *call)
 {
@@ -554,6 +561,7 @@ static void on_end(void *arg, const struct gw_call_result *result)
 static const struct gw_call_callbacks try_callbacks = {
     .on_headers = on_headers,
     .on_message = on_message,
+    .on_coming = on_coming,
     .on_sent = on_sent,
     .on_end = on_end,
 };
