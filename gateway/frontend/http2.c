@@ -5,9 +5,11 @@
 #include "base/mem.h"
 #include "frontend/connection.h"
 #include "frontend/http2_session.h"
+#include "frontend/notice.h"
 
 struct gw_http2 {
     struct gw_worker *worker;
+    struct gw_notice_pace parting_lines;
     struct gw_http2_shared shared;
     h2o_linklist_t sessions;
 };
@@ -46,6 +48,17 @@ void gw_http2_accept(struct gw_connection *connection)
     if (worker->draining)
         gw_http2_session_drain(session);
     gw_http2_session_start(session);
+}
+
+void gw_http2_tell_parting(struct gw_http2 *http2, const struct gw_connection *connection)
+{
+    uint64_t untold;
+    if (!gw_notice_is_due(&http2->parting_lines, gw_loop_now_ms(http2->worker->loop), &untold))
+        return;
+    gw_notice(http2->worker->frontend,
+              "sluice: an HTTP/2 connection of %.*s ends: most of its requests are cancelled early "
+              "(limits.early_resets; %llu such connections before were not told of)",
+              GW_SLICE_ARG(gw_peer_text(&connection->peer)), (unsigned long long)untold);
 }
 
 static struct gw_http2_session *session_of(h2o_linklist_t *link)

@@ -39,6 +39,9 @@ void gw_http2_drain(struct gw_http2 *http2);
 /* Ends all requests and connections. */
 void gw_http2_close(struct gw_http2 *http2);
 
+/* Says on standard error that a client cancels most of its requests, and is not served any more. */
+void gw_http2_tell_parting(struct gw_http2 *http2, const struct gw_connection *connection);
+
 /* --- of a request whose version is 0x200 --- */
 
 struct gw_request_body *gw_http2_request_body(h2o_req_t *req);

@@ -89,6 +89,9 @@ void gw_http2_guard_frame(struct gw_http2_session *s, const nghttp2_frame_hd *he
         gw_http2_guard_progress(s);
     else if (!gw_budget_spend(&s->control_frames, gw_http2_now_ms(s)))
         gw_http2_over_limit(s, GW_LIMIT_CONTROL_FRAMES, NGHTTP2_ENHANCE_YOUR_CALM);
+    if (s->parting_since_ms != 0 && head->type == NGHTTP2_HEADERS &&
+        head->stream_id > s->order.last)
+        gw_http2_refuse_late(s);
     check_order(s, head);
     check_priority(s, head, payload);
 }
@@ -113,7 +116,13 @@ bool gw_http2_guard_is_flooded(const struct gw_http2_session *s)
 static void spend_reset(struct gw_http2_session *s)
 {
     if (!gw_budget_spend(&s->early_resets, gw_http2_now_ms(s)))
-        gw_http2_over_limit(s, GW_LIMIT_EARLY_RESETS, NGHTTP2_ENHANCE_YOUR_CALM);
+        gw_http2_part(s, GW_LIMIT_EARLY_RESETS, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+/* A client whose users leave has most of its requests answered all the same. */
+void gw_http2_guard_answered(struct gw_http2_session *s)
+{
+    gw_budget_earn(&s->early_resets, 1);
 }
 
 void gw_http2_guard_reset_received(struct gw_http2_session *s, const struct gw_http2_stream *stream)

@@ -23,6 +23,8 @@ void gw_http2_guard_reset_sent(struct gw_http2_session *session, uint32_t error_
 /* A request is answered, and n bytes of it are dropped, for which its client is to get window.
  * False: it has sent enough of those. */
 bool gw_http2_guard_drop(struct gw_http2_session *session, uint64_t n);
+/* A request is answered. */
+void gw_http2_guard_answered(struct gw_http2_session *session);
 /* DATA of an answer was sent. */
 void gw_http2_guard_progress(struct gw_http2_session *session);
 /* A client that has us queue frames and does not take them. */

@@ -84,14 +84,37 @@ void gw_http2_count_limit(struct gw_http2_session *s, enum gw_limit limit)
     gw_http_metrics_count_limit(s->worker->frontend->http_metrics, s->worker->shard, limit);
 }
 
+static void end_at_once(struct gw_http2_session *s, uint32_t error_code)
+{
+    s->ending = true;
+    nghttp2_session_terminate_session(s->nghttp2, error_code);
+    gw_http2_flush_later(s);
+}
+
 void gw_http2_over_limit(struct gw_http2_session *s, enum gw_limit limit, uint32_t error_code)
 {
     if (s->ending)
         return;
-    s->ending = true;
     gw_http2_count_limit(s, limit);
-    nghttp2_session_terminate_session(s->nghttp2, error_code);
+    end_at_once(s, error_code);
+}
+
+void gw_http2_part(struct gw_http2_session *s, enum gw_limit limit, uint32_t error_code)
+{
+    if (s->ending || s->parting_since_ms != 0)
+        return;
+    s->parting_since_ms = gw_http2_now_ms(s);
+    gw_http2_count_limit(s, limit);
+    gw_http2_tell_parting(s->worker->http2, gw_connection_of(&s->super));
+    nghttp2_submit_goaway(s->nghttp2, NGHTTP2_FLAG_NONE, s->order.last, error_code, NULL, 0);
     gw_http2_flush_later(s);
+}
+
+/* A client that means well has at most as many on their way as it may have open. */
+void gw_http2_refuse_late(struct gw_http2_session *s)
+{
+    if (++s->late_requests > gw_http2_limits(s)->concurrent_streams && !s->ending)
+        end_at_once(s, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 /* --- output --- */
@@ -230,6 +253,8 @@ static int on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame
         s->head_of = stream_of(s, id);
         return 0;
     }
+    if (s->parting_since_ms != 0)
+        return 0; /* nghttp2 closes its stream when GOAWAY is sent */
     gw_http2_guard_request(s, id);
     if (s->stream_count >= gw_http2_limits(s)->concurrent_streams) {
         nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
@@ -599,6 +624,8 @@ void gw_http2_session_sweep(struct gw_http2_session *s, uint64_t now_ms)
         gw_http2_over_limit(s, GW_LIMIT_HEADER_TIMEOUT, NGHTTP2_ENHANCE_YOUR_CALM);
     else if (is_over(s->idle_since_ms, now_ms, limits->idle_timeout_ms))
         gw_http2_over_limit(s, GW_LIMIT_IDLE_TIMEOUT, NGHTTP2_NO_ERROR);
+    if (is_over(s->parting_since_ms, now_ms, limits->request_timeout_ms) && !s->ending)
+        end_at_once(s, NGHTTP2_ENHANCE_YOUR_CALM);
     if (is_over(s->drain_since_ms, now_ms, LAST_CALL_MS))
         end_drain(s);
     sweep_streams(s, now_ms);

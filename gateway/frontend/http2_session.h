@@ -26,7 +26,8 @@ struct gw_http2_session {
     struct gw_h2_output output;
     size_t held_bytes; /* of the worker's request_memory, for the output that is being written */
     struct gw_budget early_resets, control_frames, dropped_bytes;
-    bool ending; /* GOAWAY with an error is on its way; nothing more is read */
+    bool ending;          /* GOAWAY with an error is on its way; nothing more is read */
+    size_t late_requests; /* begun behind a GOAWAY that ends the connection after its requests */
     bool draining;
     struct {
         size_t left; /* bytes of the frame that is coming in */
@@ -42,6 +43,7 @@ struct gw_http2_session {
     uint64_t idle_since_ms;     /* a request */
     uint64_t write_since_ms;    /* the client to take more bytes */
     uint64_t drain_since_ms;    /* the client to have read that it is to go */
+    uint64_t parting_since_ms;  /* the requests to end, none being taken any more */
     uint64_t linger_since_ms;   /* the client's end */
     uint64_t bytes_taken;       /* by the client, when last looked at */
 };
@@ -82,8 +84,14 @@ void gw_http2_session_close(struct gw_http2_session *session);
 /* Sends what is queued at the end of this turn. */
 void gw_http2_flush_later(struct gw_http2_session *session);
 void gw_http2_count_limit(struct gw_http2_session *session, enum gw_limit limit);
-/* Ends the connection with GOAWAY because its client went over a limit. */
+/* Ends the connection with GOAWAY because its client went over a limit, and its requests with it.
+ */
 void gw_http2_over_limit(struct gw_http2_session *session, enum gw_limit limit,
                          uint32_t error_code);
+
+/* The same, but its requests are answered first: GOAWAY names the last of them. */
+void gw_http2_part(struct gw_http2_session *session, enum gw_limit limit, uint32_t error_code);
+/* A request has begun behind that. */
+void gw_http2_refuse_late(struct gw_http2_session *session);
 
 #endif

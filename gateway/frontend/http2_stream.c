@@ -607,6 +607,7 @@ static void keep_leftover(struct gw_http2_stream *stream)
 void gw_http2_stream_answered(struct gw_http2_stream *stream)
 {
     stream->response.has_ended = true;
+    gw_http2_guard_answered(stream->session);
     if (stream->request.has_ended)
         return; /* nghttp2 closes the stream */
     if (stream->response.ends_request)

@@ -4,8 +4,7 @@
 
 struct gw_frontend;
 
-/* Before the workers start. The lines are written by the control thread: a terminal or a pipe that
- * does not take them must not hold up a worker. */
+/* Before the workers start. */
 void gw_upstream_log_open(struct gw_frontend *frontend);
 
 #endif

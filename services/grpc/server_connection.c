@@ -24,8 +24,8 @@
 #define INPUT_PIECE_BYTES ((size_t)64 << 10)
 
 /* Rapid reset (CVE-2023-44487) and its like (CVE-2025-8671) have work done for streams that are
- * gone. A connection may reset, or make us reset, this many streams in their first second; a stream
- * that lived longer has had its share of max_concurrent_streams. */
+ * gone. A connection may reset, or make us reset, this many streams in their first second, and as
+ * many as were answered; a stream that lived longer has had its share of max_concurrent_streams. */
 #define RESET_BURST 200
 #define RESETS_PER_SECOND 50
 #define RESET_YOUNG_NS 1000000000u
@@ -269,6 +269,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
         note_reset(c);
     if (frame->hd.type != NGHTTP2_HEADERS || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
         return 0;
+    gw_budget_earn(&c->resets, 1); /* a client that cancels some waits for most */
     struct gw_server_call *call = call_of(c, frame->hd.stream_id);
     gw_server_call_sent_end(call);
     if (c->draining && !call->request.half_closed)

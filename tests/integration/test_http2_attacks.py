@@ -1,6 +1,7 @@
 """HTTP/2 clients that mean harm, each beside one that does not. Bounded, and on the loopback only."""
 
 import struct
+import threading
 import time
 
 import h2
@@ -62,6 +63,98 @@ def test_rapid_reset_with_pauses_reaches_the_backend_only_within_the_budget(t):
             sent += 1
         expect_equal(client.wait_closed(), h2.ENHANCE_YOUR_CALM)
     expect_within(len(seen), 0, 70, "calls")  # how many come so far before they are cancelled is chance
+
+
+def slow_backend(t):
+    """GetUser of "slow" takes longer than an early reset may, of "late" half a second."""
+
+    def answer(request, context):
+        if request.id == "slow":
+            over = threading.Event()
+            context.add_callback(over.set)
+            over.wait(10)
+        elif request.id == "late":
+            time.sleep(0.5)
+        return user_answer(t, id=request.id)
+
+    return answer
+
+
+def reset(client, stream):
+    client.send(h2.RST_STREAM, 0, stream, h2.CANCEL.to_bytes(4, "big"))
+
+
+def test_a_client_that_cancels_less_than_it_waits_for_keeps_its_connection(t):
+    gateway, _ = start(t, "early_resets: 20", GetUser=slow_backend(t))
+    for path in "/v1/users/1", "/nowhere":
+        with h2.Client(gateway.port) as client:
+            for _ in range(120):
+                slow = client.request("/v1/users/slow")
+                fast = [client.request(path) for _ in range(2)]
+                for stream in fast:
+                    client.answer(stream)
+                reset(client, slow)
+            client.settle()
+            expect_equal(client.goaway, None)
+    expect_equal(limit_count(gateway, "early_resets"), 0.0)
+
+
+def test_what_is_under_way_is_answered_when_most_is_cancelled(t):
+    gateway, _ = start(t, "early_resets: 20", GetUser=slow_backend(t))
+    with Beside(t, gateway):
+        with h2.Client(gateway.port) as client:
+            late = [client.request("/v1/users/late") for _ in range(5)]
+            body = client.request("/v1/users", "POST", [("content-type", "application/json")], b"{", end=False)
+            resets = 0
+            while client.goaway is None and resets < 60:
+                reset(client, client.request("/v1/users/slow"))
+                client.settle()
+                resets += 1
+            expect_equal(client.goaway, h2.ENHANCE_YOUR_CALM)
+            expect_within(resets, 20, 40, "resets")
+            last = struct.unpack(">I", next(f for f in client.frames if f.kind == h2.GOAWAY).payload[:4])[0]
+            expect(last >= body, f"GOAWAY names {last}")
+            after = [client.request("/v1/users/1") for _ in range(10)]
+            client.send(h2.DATA, h2.END_STREAM, body, b"}")
+            expect_equal([client.answer(stream).status for stream in late], [200] * 5)
+            expect(client.answer(body).status in (200, 501), "the POST was answered")
+            expect_equal(client.wait_closed(5), h2.ENHANCE_YOUR_CALM)
+            expect_equal([client.answers[stream].status for stream in after], [None] * 10)
+    expect_equal(limit_count(gateway, "early_resets"), 1.0)
+    harness.wait_for("the line", lambda: "an HTTP/2 connection of 127.0.0.1 ends" in gateway.output())
+
+
+def test_a_client_that_goes_on_is_cut_off(t):
+    """Calls that are under way do not keep the connection for one that goes on to begin requests, or for long."""
+    gateway, _ = start(t, "early_resets: 20, concurrent_streams: 30, request_timeout: 2s", GetUser=slow_backend(t))
+    with Beside(t, gateway):
+        for goes_on in True, False:
+            with h2.Client(gateway.port) as client:
+                client.request("/v1/users/slow")
+                client.request("/v1/users", "POST", [("content-type", "application/json")], b"{", end=False)
+                begin = time.monotonic()
+                while client.goaway is None and time.monotonic() < begin + 5:
+                    reset(client, client.request("/v1/users/slow"))
+                    client.settle()
+                for _ in range(60 if goes_on else 0):
+                    reset(client, client.request("/v1/users/slow"))
+                begin = time.monotonic()
+                expect_equal(client.wait_closed(8), h2.ENHANCE_YOUR_CALM)
+                expect_within(time.monotonic() - begin, 0, 0.9 if goes_on else 5, "seconds")
+    expect_equal(limit_count(gateway, "early_resets"), 2.0)
+
+
+def test_lines_about_attackers_are_few(t):
+    gateway, _ = start(t, "early_resets: 1")
+    begin = time.monotonic()
+    for _ in range(30):
+        with h2.Client(gateway.port) as client:
+            for _ in range(3):
+                reset(client, client.request("/v1/users/slow"))
+            client.wait_closed()
+    seconds = time.monotonic() - begin
+    lines = gateway.output().count("an HTTP/2 connection of")
+    expect_within(lines, 1, 2 * (1 + seconds), "lines of two workers")
 
 
 def test_made_you_reset(t):

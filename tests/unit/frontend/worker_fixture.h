@@ -71,6 +71,7 @@ static void fixture_open(struct worker_fixture *f, const char *build_root, const
         .total = &frontend->request_memory,
         .most_bytes_per_connection = f->config->limits.request_memory_bytes_per_connection};
     worker->loop = gw_loop_create();
+    frontend->control_loop = worker->loop;
     worker->shard = gw_metrics_shard(frontend->metrics, 0);
     h2o_context_init(&worker->h2o, gw_loop_h2o(worker->loop), &frontend->h2o);
     h2o_linklist_init_anchor(&worker->connections);
