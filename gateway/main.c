@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/signals.h"
 #include "config/config.h"
 #include "frontend/gateway.h"
 #include "hooks/rehearsal.h"
@@ -23,7 +24,7 @@ static const char help[] =
     "An API gateway: REST calls become gRPC calls to balanced backends.\n"
     "\n"
     "commands:\n"
-    "  run                 serve until SIGTERM or SIGINT (the default)\n"
+    "  run                 serve until SIGTERM, SIGINT or SIGQUIT (the default)\n"
     "  check               read the configuration and everything it names, say FILE: ok or what is "
     "wrong\n"
     "  routes              print METHOD, TEMPLATE, GRPC METHOD and UPSTREAM of every route, "
@@ -47,8 +48,11 @@ static const char help[] =
     "  -h, --help          print this\n"
     "      --version       print the version\n"
     "\n"
-    "signals: TERM and INT drain and stop, a second one stops at once; USR1 opens the access log "
-    "again.\n"
+    "signals:\n"
+    "  TERM, INT, QUIT     drain and stop; another TERM or INT a second later stops at once\n"
+    "  USR1                open the access log again\n"
+    "  HUP, USR2           nothing yet: to reload, to replace the program\n"
+    "\n"
     "exit status: 0 done, 1 something is wrong (the reason is on standard error), 2 wrong usage.\n";
 
 /* Most times that --header may be given. */
@@ -309,6 +313,8 @@ int main(int argc, char **argv)
         options.config = default_config;
     }
     struct loaded loaded;
+    if (command->run == command_run)
+        gw_signals_hold();
     int status = load(&options, &loaded);
     if (status != 0)
         return status;

@@ -2,15 +2,14 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/signals.h"
 #include "frontend/address_limit.h"
 #include "frontend/admin.h"
 #include "frontend/certificates.h"
@@ -34,9 +33,8 @@ enum { CONTROL_SHARD, ACCESS_LOG_SHARD, HOOK_LOG_SHARD, OTHER_SHARDS };
 struct control {
     struct gw_frontend frontend;
     struct gw_loop *loop;
-    h2o_socket_t *signals;
+    struct gw_signals signals;
     struct gw_timer drain_delay;
-    bool stopping;
 };
 
 static void close_listeners(struct gw_frontend *frontend)
@@ -57,13 +55,8 @@ static void drain_workers(struct gw_timer *timer)
         gw_worker_drain(&frontend->workers[i], frontend->config->drain.timeout_ms);
 }
 
-static void begin_stop(struct control *control)
+static void begin_drain(struct control *control)
 {
-    if (control->stopping) {
-        fprintf(stderr, "sluice: stopped at once by a second signal\n");
-        _exit(1);
-    }
-    control->stopping = true;
     gw_certificates_unwatch(control->frontend.certificates);
     __atomic_store_n(&control->frontend.is_ready, 0, __ATOMIC_RELEASE);
     fprintf(stderr, "sluice: draining\n");
@@ -72,33 +65,29 @@ static void begin_stop(struct control *control)
                    gw_loop_now_ms(control->loop) + control->frontend.config->drain.delay_ms);
 }
 
-static void on_signal(h2o_socket_t *sock, const char *error)
+static void on_signal(void *arg, enum gw_signal_wish wish)
 {
-    struct control *control = sock->data;
-    struct signalfd_siginfo info;
-    while (error == NULL && sock->input->size >= sizeof(info)) {
-        memcpy(&info, sock->input->bytes, sizeof(info));
-        h2o_buffer_consume(&sock->input, sizeof(info));
-        if (info.ssi_signo != SIGUSR1)
-            begin_stop(control);
-        else if (control->frontend.access_log != NULL)
+    struct control *control = arg;
+    switch (wish) {
+    case GW_SIGNAL_DRAIN:
+        begin_drain(control);
+        break;
+    case GW_SIGNAL_STOP:
+        fprintf(stderr, "sluice: stopped at once by a second signal\n");
+        _exit(1);
+    case GW_SIGNAL_REOPEN:
+        if (control->frontend.access_log != NULL)
             gw_line_log_reopen(control->frontend.access_log);
+        break;
+    case GW_SIGNAL_RELOAD:
+        fprintf(stderr, "sluice: SIGHUP is to reload the configuration: not yet, going on\n");
+        break;
+    case GW_SIGNAL_REPLACE:
+        fprintf(stderr, "sluice: SIGUSR2 is to replace the program: not yet, going on\n");
+        break;
+    case GW_SIGNAL_NOTHING:
+        break;
     }
-}
-
-static void open_signals(struct control *control)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGUSR1);
-    pthread_sigmask(SIG_BLOCK, &set, NULL); /* threads started from here inherit it */
-    signal(SIGPIPE, SIG_IGN);
-    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    control->signals = h2o_evloop_socket_create(gw_loop_h2o(control->loop), fd, 0);
-    control->signals->data = control;
-    h2o_socket_read_start(control->signals, on_signal);
 }
 
 static uint32_t usable_cores(void)
@@ -326,9 +315,11 @@ int gw_gateway_run(const struct gw_snapshot *snapshot, struct gw_hook_set *hooks
 
     control.loop = gw_loop_create();
     frontend->control_loop = control.loop;
-    open_signals(&control); /* before the access log's thread, which must not take them */
     int admin_fd = -1;
-    int failed = open_frontend(frontend, &admin_fd, error);
+    /* Signals before the access log's thread, which must not take them. */
+    int failed = gw_signals_open(&control.signals, control.loop, on_signal, &control, error);
+    if (failed == 0)
+        failed = open_frontend(frontend, &admin_fd, error);
     if (failed == 0) {
         gw_metrics_freeze(frontend->metrics);
         gw_gauge_set(gw_metrics_shard(frontend->metrics, frontend->worker_count),
@@ -343,7 +334,7 @@ int gw_gateway_run(const struct gw_snapshot *snapshot, struct gw_hook_set *hooks
         serve(&control, admin_fd);
         fprintf(stderr, "sluice: stopped\n");
     }
-    h2o_socket_close(control.signals);
+    gw_signals_close(&control.signals);
     gw_loop_turn(control.loop, 0);
     gw_loop_destroy(control.loop);
     close_frontend(frontend);

@@ -6,9 +6,9 @@
 #include "hooks/hooks.h"
 #include "runtime/snapshot.h"
 
-/* Serves until SIGTERM or SIGINT, then drains: /ready says 503, after drain.delay nothing new is
- * accepted, and what is under way has drain.timeout to end. A second signal ends at once. SIGUSR1
- * opens the access log again. Must run on the main thread before any other was started. Returns 0;
+/* Serves until SIGTERM, SIGINT or SIGQUIT, then drains: /ready says 503, after drain.delay nothing
+ * new is accepted, and what is under way has drain.timeout to end. base/signals.h has what else
+ * signals do. Must run on the main thread before any other was started. Returns 0;
  * or -1 with an error, when a socket or the log cannot be opened. Says on `log` (stderr) when it is
  * ready, draining and done. */
 int gw_gateway_run(const struct gw_snapshot *snapshot, struct gw_hook_set *hooks,

@@ -2,16 +2,15 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/signals.h"
 #include "common/call_metrics.h"
 #include "common/descriptor_set.h"
 #include "common/options.h"
@@ -34,7 +33,7 @@ struct instance {
     struct gw_health *health;
     struct gw_reflection *reflection;
     struct gw_pages *pages;
-    h2o_socket_t *signals;
+    struct gw_signals signals;
     bool stopping;
 };
 
@@ -87,38 +86,34 @@ static void on_shut_down(void *arg)
     gw_loop_stop(self->loop);
 }
 
-/* A second signal ends at once. */
-static void on_signal(h2o_socket_t *signals, const char *error)
+static void on_signal(void *arg, enum gw_signal_wish wish)
 {
-    struct instance *self = signals->data;
-    struct signalfd_siginfo info;
-    if (error != NULL || read(h2o_socket_get_fd(signals), &info, sizeof(info)) != sizeof(info))
-        return;
-    if (self->stopping) {
+    struct instance *self = arg;
+    switch (wish) {
+    case GW_SIGNAL_DRAIN:
+        self->stopping = true;
+        gw_health_stop(self->health);
+        gw_grpc_server_shutdown(self->server, SHUTDOWN_TIMEOUT_MS, on_shut_down, self);
+        break;
+    case GW_SIGNAL_STOP:
         gw_loop_stop(self->loop);
-        return;
+        break;
+    case GW_SIGNAL_RELOAD:
+    case GW_SIGNAL_REOPEN:
+    case GW_SIGNAL_REPLACE:
+        complain(self->app, "SIGHUP, SIGUSR1 and SIGUSR2", "nothing to do, going on");
+        break;
+    case GW_SIGNAL_NOTHING:
+        break;
     }
-    self->stopping = true;
-    gw_health_stop(self->health);
-    gw_grpc_server_shutdown(self->server, SHUTDOWN_TIMEOUT_MS, on_shut_down, self);
 }
 
 static int watch_signals(struct instance *self)
 {
-    sigset_t mask;
-    sigemptyset(&mask);
-    sigaddset(&mask, SIGTERM);
-    sigaddset(&mask, SIGINT);
-    sigprocmask(SIG_BLOCK, &mask, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    int fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (fd < 0)
-        return complain(self->app, "signalfd", strerror(errno));
-    self->signals =
-        h2o_evloop_socket_create(gw_loop_h2o(self->loop), fd, H2O_SOCKET_FLAG_DONT_READ);
-    self->signals->data = self;
-    h2o_socket_read_start(self->signals, on_signal);
-    return 0;
+    struct gw_error error;
+    return gw_signals_open(&self->signals, self->loop, on_signal, self, &error) == 0
+               ? 0
+               : complain(self->app, "start", error.message);
 }
 
 /* --- starting --- */
@@ -216,8 +211,7 @@ static void dispose(struct instance *self)
     gw_grpc_server_destroy(self->server);
     gw_reflection_destroy(self->reflection);
     gw_health_destroy(self->health);
-    if (self->signals != NULL)
-        h2o_socket_close(self->signals);
+    gw_signals_close(&self->signals);
     gw_call_metrics_destroy(self->calls);
     gw_metrics_destroy(self->metrics);
     gw_db_close(self->db);
@@ -227,6 +221,7 @@ static void dispose(struct instance *self)
 int gw_app_main(const struct gw_app *app, int argc, char **argv)
 {
     struct instance self = {.app = app};
+    gw_signals_hold();
     int outcome = gw_options_parse(argc, argv, app->name, app->port, &self.options);
     if (outcome != GW_OPTIONS_RUN)
         return outcome == GW_OPTIONS_HELP ? 0 : 2;

@@ -17,8 +17,9 @@ struct gw_app {
     const struct gw_db_schema *schema;
 };
 
-/* Serves until SIGTERM or SIGINT; then reports NOT_SERVING, lets calls finish and returns. The exit
- * status: 0, 1 where it cannot start (standard error says why), 2 for a wrong command line. */
+/* Serves until SIGTERM, SIGINT or SIGQUIT; then reports NOT_SERVING, lets calls finish and returns.
+ * The exit status: 0, 1 where it cannot start (standard error says why), 2 for a wrong command
+ * line. */
 int gw_app_main(const struct gw_app *app, int argc, char **argv);
 
 #endif

@@ -195,8 +195,8 @@ def test_many_calls_at_once(t):
     expect_equal(user("ListUsers").total, 200, "total")
 
 
-def test_sigterm_and_sigint_end_it_with_0(t):
-    for number in signal.SIGTERM, signal.SIGINT:
+def test_sigterm_sigint_and_sigquit_end_it_with_0(t):
+    for number in signal.SIGTERM, signal.SIGINT, signal.SIGQUIT:
         for name in NAMES:
             service = t.service(name, db=os.path.join(t.folder, f"{name}-{number}.db"))
             service.signal(number)
