@@ -1,14 +1,17 @@
 """Signals: each that may be meant for a server, with calls under way; and who sends one more than once."""
 
 import os
+import random
 import re
+import shutil
 import signal
 import subprocess
 import threading
 import time
 
+import harness
 from gateway_config import USER, user_answer, user_backend, user_gateway
-from harness import expect, expect_equal, wait_for
+from harness import expect, expect_equal, expect_within, wait_for
 
 SLOW = USER.replace("timeout: 2s", "timeout: 20s")
 GET = b"GET /v1/users/1 HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -136,3 +139,132 @@ def test_services_go_on_and_drain(t):
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT) * 5:
         service.signal(number)
     expect_equal(service.wait(10), 0, "exit status")
+
+
+# --- ./run ---
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Run:
+    """./run, on ports of its own and of what is built already, in a session of its own as from a terminal."""
+
+    def __init__(self, t, *before):
+        self.folder = t.folder + "/run"
+        by = free_distance()
+        for name in ["run", "conf/development.yaml", "conf/hooks.yaml"]:
+            self._copy(name, by)
+        shutil.copytree(SOURCE + "/conf/hooks", self.folder + "/conf/hooks")
+        os.symlink(t.build, self.folder + "/build")
+        self._script("tools/install", "#!/bin/sh\n")
+        self._script("bin/ninja", "#!/bin/sh\n")
+        self.gateway_port = 8080 + by
+        path = self.folder + "/bin:" + os.environ["PATH"]
+        self.log = self.folder + "/log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([*before, self.folder + "/run"], stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, start_new_session=True, env={**os.environ, "PATH": path})
+
+    def _copy(self, name, by):
+        with open(f"{SOURCE}/{name}", encoding="utf-8") as file:
+            text = re.sub(r"\b[89]0\d\d\b", lambda port: str(int(port.group()) + by), file.read())
+        self._script(name, text)
+
+    def _script(self, name, text):
+        path = f"{self.folder}/{name}"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, 0o755)
+
+    def output(self):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def wait_until_ready(self):
+        wait_for("./run to be ready", lambda: "Ctrl-C stops it" in self.output() or self.process.poll() is not None,
+                 timeout=60)
+        expect_equal(self.process.poll(), None, self.output())
+
+    def left(self):
+        """What it has started, and itself: process ids."""
+        return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and folder_of(pid) == self.folder]
+
+    def expect_end(self, status):
+        try:
+            expect_equal(self.process.wait(20), status, "exit status")
+            expect_equal(self.left(), [], "processes left behind")
+        finally:
+            for pid in self.left():
+                os.kill(pid, signal.SIGKILL)
+        for name in "sluice", "sluice-hooks":
+            with open(f"{self.folder}/var/{name}.log", encoding="utf-8") as file:
+                log = file.read()
+            expect("sluice: draining" in log and "sluice: stopped\n" in log, log)
+            expect("at once" not in log, log)
+
+
+def folder_of(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        return None
+
+
+def free_distance():
+    """By which all ports of ./run are moved to such as are free."""
+    ports = [8080, 8081, 9090, 9091, *range(8001, 8007), *range(9001, 9007)]
+    while True:
+        by = random.randrange(11000, 19000)
+        if not any(harness.is_listening(port + by) for port in ports):
+            return by
+
+
+def test_run_ends_all_that_it_has_started(t):
+    if t.memory_slack:
+        return  # ten sanitized processes are too much at once
+    for name, send, status in [
+        ("Ctrl-C", lambda run: os.killpg(run.process.pid, signal.SIGINT), 130),
+        ("Ctrl-\\", lambda run: os.killpg(run.process.pid, signal.SIGQUIT), 131),
+        ("kill", lambda run: run.process.terminate(), 143),
+        ("a terminal that goes", lambda run: os.killpg(run.process.pid, signal.SIGHUP), 129),
+    ]:
+        run = Run(t)
+        try:
+            run.wait_until_ready()
+            send(run)
+            run.expect_end(status)
+        except BaseException:
+            print(name, run.output())
+            raise
+        finally:
+            shutil.rmtree(run.folder)
+
+
+def test_run_in_a_timeout_ends_all_that_it_has_started(t):
+    if t.memory_slack:
+        return
+    run = Run(t, "timeout", "--signal=TERM", "600")
+    run.wait_until_ready()
+    # `timeout` passes what it gets on to its child, and then to its whole group.
+    run.process.terminate()
+    run.expect_end(143)
+
+
+def test_ctrl_c_of_run_leaves_calls_their_backends(t):
+    """The group of the terminal is ./run alone: it ends the gateway first."""
+    if t.memory_slack:
+        return
+    run = Run(t)
+    run.wait_until_ready()
+    watched = harness.HttpStream(run.gateway_port, "GET", "/v1/health/user.v1.UserService")
+    expect_equal(watched.status, 200)
+    begin = time.monotonic()
+    os.killpg(run.process.pid, signal.SIGINT)
+    time.sleep(1.5)
+    expect_equal(run.process.poll(), None, "waits for the stream")
+    expect_equal(len(run.left()), 8, "it, the gateway of the stream, and all services")
+    os.killpg(run.process.pid, signal.SIGINT)  # who does not want to wait for that
+    expect_equal(run.process.wait(10), 130, "exit status")
+    expect_equal(run.left(), [], "processes left behind")
+    expect_within(time.monotonic() - begin, 1, 10, "seconds")
