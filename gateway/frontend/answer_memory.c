@@ -8,11 +8,6 @@ static size_t min(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static size_t held_by(const struct gw_answer_memory *memory)
-{
-    return memory->free_bytes + memory->beyond_bytes;
-}
-
 /* --- waiting --- */
 
 /* What waits holds half of all at most, so that the other half comes free again. */
@@ -20,7 +15,7 @@ static bool begin_waiting(struct gw_answer_queue *queue, struct gw_answer_memory
                           size_t bytes)
 {
     struct gw_request_memory_total *total = memory->account->memory->total;
-    uint64_t held = held_by(memory);
+    uint64_t held = gw_answer_memory_held(memory);
     if (__atomic_add_fetch(&total->waiting_bytes, held, __ATOMIC_RELAXED) > total->most_bytes / 2) {
         __atomic_sub_fetch(&total->waiting_bytes, held, __ATOMIC_RELAXED);
         memory->outcome = GW_REQUEST_MEMORY_OVER_TOTAL;
@@ -103,9 +98,9 @@ bool gw_answer_memory_reserve(struct gw_answer_queue *queue, struct gw_answer_me
     if (memory->outcome == GW_REQUEST_MEMORY_FITS)
         return true;
     enum gw_request_memory_outcome outcome = memory->outcome;
-    if (here > held_by(memory))
+    if (here > gw_answer_memory_held(memory))
         outcome = gw_answer_memory_hold(memory, here);
-    if (here > held_by(memory))
+    if (here > gw_answer_memory_held(memory))
         memory->outcome = outcome;
     else
         begin_waiting(queue, memory, bytes);

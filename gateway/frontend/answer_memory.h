@@ -17,7 +17,7 @@
 
 /* As the client of a backend has for each stream. */
 #define GW_ANSWER_FREE_BYTES ((size_t)256 << 10)
-/* An answer above that is on the heap, and goes out in pieces. */
+/* An answer above that is on the heap. */
 #define GW_ANSWER_LARGE_BYTES ((size_t)64 << 10)
 #define GW_ANSWER_SMALL_BYTES ((size_t)16 << 10)
 #define GW_ANSWER_WAIT_MS 10000
@@ -63,6 +63,11 @@ bool gw_answer_memory_reserve(struct gw_answer_queue *queue, struct gw_answer_me
                               size_t bytes, size_t here);
 
 void gw_answer_memory_stop_waiting(struct gw_answer_memory *memory);
+
+static inline size_t gw_answer_memory_held(const struct gw_answer_memory *memory)
+{
+    return memory->free_bytes + memory->beyond_bytes;
+}
 
 static inline bool gw_answer_memory_waits(const struct gw_answer_memory *memory)
 {

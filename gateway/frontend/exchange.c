@@ -61,6 +61,7 @@ static void finish(struct gw_exchange *x)
     gw_hooked_drop(x);
     gw_task_cancel(x->worker->loop, &x->leave);
     gw_stream_dispose(x->stream);
+    gw_exchange_drop_translation(x);
     gw_answer_memory_dispose(&x->memory);
     gw_buf_dispose(&x->json);
     gw_request_stream_dispose(x->request_stream);
@@ -112,6 +113,7 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->lacks_memory = false;
     x->message_count = 0;
     x->message_error.status = GW_OK;
+    x->translation = NULL;
     x->match = NULL;
     x->wants_websocket = false;
     x->hook_phases = 0;

@@ -51,7 +51,7 @@ void gw_exchange_await_taking(struct gw_exchange *x)
         gw_connection_await(x->connection, GW_WAIT_TAKING);
 }
 
-/* --- answers on the heap go out in pieces: TLS copies what it is given --- */
+/* --- large answers go out in pieces: TLS copies what it is given --- */
 
 #define PIECE_MAX ((size_t)256 << 10)
 
@@ -95,7 +95,7 @@ void gw_exchange_answer(struct gw_exchange *x, int http_status, struct gw_slice 
     req->res.reason = gw_http_reason(http_status);
     req->res.content_length = content_length;
     gw_exchange_add_headers(x, content_type);
-    if (x->json.pool == NULL && x->json.len > 0 && !gw_exchange_is_head(x)) {
+    if (x->json.len > PIECE_MAX && !gw_exchange_is_head(x)) {
         send_in_pieces(x);
         return;
     }

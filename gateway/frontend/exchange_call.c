@@ -39,9 +39,20 @@ static void on_message(void *arg, struct gw_slice message)
     if ((x->hook_phases & GW_HOOK_RESPONSE) != 0)
         gw_hooked_take_message(x, message);
     else
-        gw_exchange_translate(x, message, &x->message_error);
+        gw_exchange_take_message(x, message);
     if (x->lacks_memory)
         gw_exchange_drop_answer(x);
+}
+
+static void answer_translated(struct gw_exchange *x)
+{
+    if (x->message_error.status != GW_OK)
+        gw_exchange_answer_error(x, 502, GW_INTERNAL, gw_slice_str(x->message_error.message),
+                                 (struct gw_slice){0});
+    else if (x->lacks_memory)
+        gw_exchange_answer_lack(x);
+    else
+        gw_exchange_answer_json(x, 200);
 }
 
 static void on_end(void *arg, const struct gw_call_result *result)
@@ -69,11 +80,8 @@ static void on_end(void *arg, const struct gw_call_result *result)
                 ? GW_SLICE("the backend answered OK without a message")
                 : GW_SLICE("the backend answered a unary call with several messages"),
             (struct gw_slice){0});
-    else if (x->message_error.status != GW_OK)
-        gw_exchange_answer_error(x, 502, GW_INTERNAL, gw_slice_str(x->message_error.message),
-                                 (struct gw_slice){0});
     else
-        gw_exchange_answer_json(x, 200);
+        gw_exchange_translate_taken(x, answer_translated);
 }
 
 const struct gw_call_callbacks gw_exchange_unary_answer = {

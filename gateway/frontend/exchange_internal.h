@@ -13,6 +13,10 @@ struct gw_hooked;
 struct gw_stream;
 struct gw_stream_format;
 struct gw_request_stream;
+struct gw_translation;
+struct gw_exchange;
+
+typedef void (*gw_exchange_fn)(struct gw_exchange *x);
 
 /* Lives until its request's pool ends. A shared object of the pool holds it, whose dispose callback
  * is how the end of the request is seen: libh2o calls it while the request and its pool can still
@@ -42,8 +46,9 @@ struct gw_exchange {
     struct gw_answer_memory memory;
     bool lacks_memory; /* the message was let go */
     uint32_t message_count;
-    struct gw_error message_error; /* status is GW_OK: the message was translated */
-    struct gw_stream *stream;      /* the answer, of a method that streams it; else NULL */
+    struct gw_error message_error;      /* status is GW_OK: the message was translated */
+    struct gw_translation *translation; /* of a large message; else NULL */
+    struct gw_stream *stream;           /* the answer, of a method that streams it; else NULL */
     const struct gw_stream_format *stream_format; /* of such an answer in JSON */
     struct gw_request_stream *request_stream;     /* the same of the request */
 
@@ -147,15 +152,27 @@ bool gw_exchange_hold(struct gw_exchange *x, size_t bytes);
 void gw_exchange_give_up_memory(struct gw_exchange *x);
 /* x->json, which is empty, is about to get so many bytes or more. */
 void gw_exchange_make_room(struct gw_exchange *x, size_t bytes);
-/* Lets go of x->json and its memory, so that an error may be the answer. */
-void gw_exchange_drop_answer(struct gw_exchange *x);
-/* The message as JSON, to x->json; -1 and the error. Where lacks_memory is set it is to be dropped.
+/* Lets go of x->json, what is to be translated and its memory, so that an error may be the answer.
  */
-int gw_exchange_translate(struct gw_exchange *x, struct gw_slice message, struct gw_error *error);
+void gw_exchange_drop_answer(struct gw_exchange *x);
+/* The error, where lacks_memory says so behind the call. */
+void gw_exchange_answer_lack(struct gw_exchange *x);
 /* What became of a unary call: `result`, or in *room that its answer had no room. */
 const struct gw_call_result *gw_exchange_judge(struct gw_exchange *x,
                                                const struct gw_call_result *result,
                                                struct gw_call_result *room);
+
+/* --- exchange_translate.c --- */
+
+/* Of a good answer of REST: makes x->json of it, or keeps it where it is large. x->message_error
+ * and lacks_memory say how that went. */
+void gw_exchange_take_message(struct gw_exchange *x, struct gw_slice message);
+/* Translates what was kept; then calls `then`, at once where there is nothing to do, and never
+ * where the exchange ends before. */
+void gw_exchange_translate_taken(struct gw_exchange *x, gw_exchange_fn then);
+bool gw_exchange_is_translating(const struct gw_exchange *x);
+/* What goes on of it is of no interest any more. */
+void gw_exchange_drop_translation(struct gw_exchange *x);
 
 /* --- exchange_watch.c --- */
 

@@ -1,8 +1,6 @@
 /* The memory of an exchange's answer: room for what comes, and what is said where there is none. */
 #include "frontend/exchange_internal.h"
 
-#include "transcode/transcode.h"
-
 /* A message, and JSON of twice its length; text in base64 is shorter. */
 #define JSON_FACTOR 3
 
@@ -98,22 +96,18 @@ void gw_exchange_make_room(struct gw_exchange *x, size_t bytes)
 
 void gw_exchange_drop_answer(struct gw_exchange *x)
 {
+    gw_exchange_drop_translation(x);
     gw_buf_dispose(&x->json);
     x->json = gw_buf_in_pool(&x->req->pool);
     gw_answer_memory_dispose(&x->memory);
 }
 
-int gw_exchange_translate(struct gw_exchange *x, struct gw_slice message, struct gw_error *error)
+void gw_exchange_answer_lack(struct gw_exchange *x)
 {
-    gw_exchange_make_room(x, message.len);
-    if (gw_transcode_response(x->route->binding, message, &x->req->pool, &x->json, error) != 0) {
-        if (error->status == GW_OK)
-            error->status = GW_INTERNAL;
-        return -1;
-    }
-    error->status = GW_OK;
-    gw_exchange_hold(x, x->json.len);
-    return 0;
+    struct gw_call_result failure = gw_answer_memory_failure(x->worker, &x->memory);
+    gw_exchange_drop_answer(x);
+    gw_exchange_answer_error(x, failure.http_status, failure.status, failure.message,
+                             (struct gw_slice){0});
 }
 
 const struct gw_call_result *gw_exchange_judge(struct gw_exchange *x,

@@ -6,7 +6,7 @@
 
 static bool is_under_way(const struct gw_exchange *x)
 {
-    return x->call != NULL || gw_hooked_is_waiting(x);
+    return x->call != NULL || gw_hooked_is_waiting(x) || gw_exchange_is_translating(x);
 }
 
 static void abandon(struct gw_exchange *x)
@@ -15,6 +15,7 @@ static void abandon(struct gw_exchange *x)
         return;
     gw_hooked_drop(x);
     gw_exchange_cancel_call(x);
+    gw_exchange_drop_translation(x);
     if (x->stream != NULL && gw_stream_abandon(x->stream))
         return;
     x->req->http1_is_persistent = 0;

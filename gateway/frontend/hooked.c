@@ -13,6 +13,7 @@ struct gw_hooked {
     bool is_waiting;
     h2o_linklist_t link;     /* of worker->hooked, while there is a call */
     struct gw_slice message; /* the answer's */
+    int http_status;         /* of an answer that is being translated */
     struct gw_hook_response response;
     struct gw_hook_error error;
     struct gw_buf ctx;
@@ -98,39 +99,38 @@ static void answer(struct gw_exchange *x, int http_status, struct gw_slice conte
     gw_exchange_answer(x, http_status, content_type, is_without_body ? SIZE_MAX : x->json.len);
 }
 
-static int translate(struct gw_exchange *x, struct gw_slice message)
+static void on_translated(struct gw_exchange *x)
 {
-    struct gw_error error;
-    x->json.len = 0;
-    int rc = gw_exchange_translate(x, message, &error);
-    if (rc == 0 && !x->lacks_memory)
-        gw_exchange_hold(x, x->json.len + message.len);
-    if (x->lacks_memory) {
-        struct gw_call_result failure = gw_answer_memory_failure(x->worker, &x->memory);
-        gw_exchange_drop_answer(x);
-        gw_exchange_answer_error(x, failure.http_status, failure.status, failure.message,
+    if (x->message_error.status != GW_OK)
+        gw_exchange_answer_error(x, 502, GW_INTERNAL, gw_slice_str(x->message_error.message),
                                  (struct gw_slice){0});
-        return -1;
-    }
-    if (rc == 0)
-        return 0;
-    gw_exchange_answer_error(x, 502, GW_INTERNAL,
-                             gw_pool_dup(&x->req->pool, gw_slice_str(error.message)),
-                             (struct gw_slice){0});
-    return -1;
+    else if (x->lacks_memory)
+        gw_exchange_answer_lack(x);
+    else
+        answer(x, x->hooked->http_status, GW_SLICE("application/json"));
+}
+
+static void answer_message(struct gw_hooked *h, int http_status, struct gw_slice message)
+{
+    struct gw_exchange *x = h->host.exchange;
+    h->http_status = http_status;
+    x->json.len = 0;
+    gw_exchange_take_message(x, message);
+    gw_exchange_translate_taken(x, on_translated);
 }
 
 static void answer_rest(struct gw_hooked *h)
 {
     struct gw_exchange *x = h->host.exchange;
     bool is_file = x->route->files != NULL;
-    struct gw_slice content_type = is_file ? (struct gw_slice){0} : GW_SLICE("application/json");
     add_trailers(h);
-    if (h->response.body.base != NULL)
-        set_text(x, h->response.body);
-    else if (translate(x, h->response.message) != 0)
+    if (h->response.body.base == NULL) {
+        answer_message(h, h->response.http_status, h->response.message);
         return;
-    answer(x, h->response.http_status, content_type);
+    }
+    set_text(x, h->response.body);
+    answer(x, h->response.http_status,
+           is_file ? (struct gw_slice){0} : GW_SLICE("application/json"));
 }
 
 static void go_on_with_response(struct gw_hooked *h)
@@ -198,17 +198,15 @@ static void reply_grpc(struct gw_hooked *h, const struct gw_hook_reply *given)
     answer_grpc(h, GW_OK, (struct gw_slice){0}, (struct gw_slice){0});
 }
 
-static void reply_rest(struct gw_exchange *x, const struct gw_hook_reply *given)
+static void reply_rest(struct gw_hooked *h, const struct gw_hook_reply *given)
 {
-    struct gw_slice content_type = {0};
-    if (!given->has_message) {
-        set_text(x, given->body);
-    } else {
-        content_type = GW_SLICE("application/json");
-        if (translate(x, given->message) != 0)
-            return;
+    struct gw_exchange *x = h->host.exchange;
+    if (given->has_message) {
+        answer_message(h, given->http_status, given->message);
+        return;
     }
-    answer(x, given->http_status, content_type);
+    set_text(x, given->body);
+    answer(x, given->http_status, (struct gw_slice){0});
 }
 
 static void reply(struct gw_hooked *h)
@@ -220,7 +218,7 @@ static void reply(struct gw_hooked *h)
     gw_exchange_host_take_trailers(&h->host, &(struct gw_metadata){0});
     gw_exchange_host_add_headers(&h->host, &given->headers);
     if (x->headers.protocol == GW_PROTOCOL_REST)
-        reply_rest(x, given);
+        reply_rest(h, given);
     else
         reply_grpc(h, given);
 }

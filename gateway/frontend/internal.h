@@ -5,6 +5,7 @@
 #include <h2o.h>
 #include <pthread.h>
 
+#include "base/background.h"
 #include "base/loop.h"
 #include "base/strmap.h"
 #include "frontend/access_log.h"
@@ -73,8 +74,9 @@ struct gw_worker {
     struct gw_timer sweep;
     struct gw_request_memory request_memory;
     struct gw_answer_queue answers; /* that wait for memory */
-    uint32_t connection_count;      /* atomic: whoever accepts reads all workers' */
-    bool draining, ending;          /* ending: the loop has stopped */
+    struct gw_background background;
+    uint32_t connection_count; /* atomic: whoever accepts reads all workers' */
+    bool draining, ending;     /* ending: the loop has stopped */
     uint64_t drain_deadline_ms, close_idle_ms;
     struct gw_message drain_message, end_message;
 };

@@ -112,6 +112,7 @@ static void *run(void *arg)
     h2o_linklist_init_anchor(&worker->connections);
     h2o_linklist_init_anchor(&worker->websockets);
     gw_answer_queue_init(&worker->answers, worker->loop);
+    gw_background_init(&worker->background, worker->loop);
     worker->http2 = gw_http2_create(worker);
     if (frontend->access_log != NULL)
         worker->access_log =
@@ -134,6 +135,7 @@ static void *run(void *arg)
     close_all(worker);                     /* a request may yet come in */
     gw_upstreams_destroy(worker->upstreams);
     gw_answer_queue_dispose(&worker->answers);
+    gw_background_dispose(&worker->background);
     gw_http2_destroy(worker->http2);
     gw_hook_vm_destroy(worker->hook_vm);
     gw_line_log_writer_destroy(worker->hook_log);
