@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct gw_slice {
@@ -50,7 +51,9 @@ static inline bool gw_slice_ends_with(struct gw_slice s, struct gw_slice suffix)
 /* Everything from `from` (at most s.len) on. */
 static inline struct gw_slice gw_slice_from(struct gw_slice s, size_t from)
 {
-    return (struct gw_slice){s.base + from, s.len - from};
+    /* As numbers: a NULL pointer, which an empty slice may have, must not be added to, not even 0.
+     */
+    return (struct gw_slice){(const char *)((uintptr_t)s.base + from), s.len - from};
 }
 
 /* Equal but for the case of ASCII letters. */
