@@ -5,6 +5,7 @@
 
 #include "base/vec.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
+#include "grpc/request.h"
 #include "schema/reflection_index.h"
 
 /* v1alpha differs from v1 by its package alone, so v1's messages serve both. */
@@ -200,11 +201,11 @@ static void on_start(void *arg, struct gw_server_call *call)
 
 static void on_message(void *arg, struct gw_server_call *call, struct gw_slice message)
 {
-    Request *request = grpc__reflection__v1__server_reflection_request__unpack(
-        NULL, message.len, (const uint8_t *)message.base);
+    struct gw_error error;
+    Request *request = (Request *)gw_request_unpack(
+        &grpc__reflection__v1__server_reflection_request__descriptor, message, NULL, &error);
     if (request == NULL) {
-        gw_server_call_finish(call, GW_INTERNAL,
-                              GW_SLICE("request is not a ServerReflectionRequest"), GW_SLICE(""));
+        gw_server_call_finish(call, error.status, gw_slice_str(error.message), GW_SLICE(""));
         return;
     }
     dispatch(&(struct question){arg, call, *gw_server_call_data(call), request});

@@ -4,8 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/utf8.h"
 #include "google/rpc/status.pb-c.h"
+#include "grpc/request.h"
 
 /* Registration: one method of one service, in the server's pool. */
 struct service_method {
@@ -33,57 +33,6 @@ static void pool_free(void *pool, void *p)
     (void)p;
 }
 
-static ProtobufCMessage *unpack(gw_pool *pool, const ProtobufCMessageDescriptor *descriptor,
-                                struct gw_slice bytes)
-{
-    ProtobufCAllocator allocator = {pool_alloc, pool_free, pool};
-    return protobuf_c_message_unpack(descriptor, &allocator, bytes.len,
-                                     (const uint8_t *)bytes.base);
-}
-
-static bool is_valid(const ProtobufCMessage *message);
-
-static bool value_is_valid(const ProtobufCFieldDescriptor *field, const void *value)
-{
-    if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
-        const ProtobufCMessage *const *message = value;
-        return *message == NULL || is_valid(*message);
-    }
-    const char *const *text = value;
-    struct gw_slice s = gw_slice_str(*text);
-    return gw_utf8_check(s) == s.len;
-}
-
-static bool field_is_valid(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
-{
-    const char *base = (const char *)message;
-    if (field->type != PROTOBUF_C_TYPE_MESSAGE && field->type != PROTOBUF_C_TYPE_STRING)
-        return true;
-    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-        size_t count = *(const size_t *)(base + field->quantifier_offset);
-        const void *const *values = *(const void *const *const *)(base + field->offset);
-        for (size_t i = 0; i < count; i++) {
-            if (!value_is_valid(field, &values[i]))
-                return false;
-        }
-        return true;
-    }
-    if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0 &&
-        *(const uint32_t *)(base + field->quantifier_offset) != field->id)
-        return true;
-    return value_is_valid(field, base + field->offset);
-}
-
-/* Strings are UTF-8, which protobuf-c does not check. */
-static bool is_valid(const ProtobufCMessage *message)
-{
-    for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
-        if (!field_is_valid(message, &message->descriptor->fields[i]))
-            return false;
-    }
-    return true;
-}
-
 static struct gw_slice pack(gw_pool *pool, const ProtobufCMessage *message)
 {
     size_t length = protobuf_c_message_get_packed_size(message);
@@ -106,11 +55,12 @@ static void on_message(void *arg, struct gw_server_call *call, struct gw_slice m
 {
     const struct service_method *m = arg;
     gw_pool *pool = gw_server_call_pool(call);
-    ProtobufCMessage *request = unpack(pool, m->descriptor->input, message);
-    if (request == NULL || !is_valid(request)) {
-        struct gw_slice text =
-            gw_pool_printf(pool, "request is not a %s", m->descriptor->input->name);
-        gw_server_call_finish(call, GW_INTERNAL, text, GW_SLICE(""));
+    ProtobufCAllocator allocator = {pool_alloc, pool_free, pool};
+    struct gw_error error;
+    ProtobufCMessage *request =
+        gw_request_unpack(m->descriptor->input, message, &allocator, &error);
+    if (request == NULL) {
+        gw_server_call_finish(call, error.status, gw_slice_str(error.message), GW_SLICE(""));
         return;
     }
     struct gw_rpc *rpc = h2o_mem_alloc_pool(pool, sizeof(*rpc));

@@ -8,7 +8,7 @@
  *         or  gw_rpc_fail(rpc, GW_NOT_FOUND, "user not found");
  *     }
  *
- * Requests must not be of recursive types: protobuf-c unpacks them without a limit on depth. */
+ * Requests are checked first (grpc/request.h): a handler's strings are UTF-8 and whole. */
 #ifndef GW_SERVICES_GRPC_SERVICE_H
 #define GW_SERVICES_GRPC_SERVICE_H
 

@@ -213,11 +213,30 @@ def test_a_protobuf_service_replies_and_fails_with_details(t):
 
 def test_a_request_that_is_not_the_message_is_refused(t):
     call = Server(t).channel.unary_unary("/user.v1.UserService/SayHello")
-    for wrong in (b"\xff", b"\x0a\x05abc", b"\x0a\x02\xc3\x28"):
+    for wrong in (b"\xff", b"\x0a\x05abc"):
         expect_status(
             lambda wrong=wrong: call(wrong, timeout=10),
             grpc.StatusCode.INTERNAL,
             "request is not a user.v1.SayHelloRequest",
+        )
+
+
+def test_strings_that_protobuf_c_would_cut_or_take_are_refused(t):
+    channel = Server(t).channel
+    hello = channel.unary_unary("/user.v1.UserService/SayHello")
+    for text, why in (b"a\0b", "has a NUL character"), (b"\0", "has a NUL character"), (b"\xc3\x28", "is not UTF-8"):
+        wrong = b"\x0a" + bytes([len(text)]) + text
+        expect_status(lambda wrong=wrong: hello(wrong, timeout=10), grpc.StatusCode.INVALID_ARGUMENT, "name: " + why)
+    # In a stream.
+    for version in "v1", "v1alpha":
+        reflect = channel.stream_stream(f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo")
+        list_services, cut = b"\x3a\x01*", b"\x22\x04x\0yz"
+        answers = reflect(iter([list_services, cut]), timeout=10)
+        next(answers)
+        expect_status(
+            lambda answers=answers: next(answers),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "file_containing_symbol: has a NUL character",
         )
 
 

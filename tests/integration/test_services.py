@@ -1,5 +1,6 @@
 """What all services have in common: health, reflection, pages, command line, end."""
 
+import json
 import os
 import signal
 import subprocess
@@ -170,6 +171,92 @@ def test_a_request_that_is_no_message_is_refused(t):
         expect(error.code() in (StatusCode.INTERNAL, StatusCode.INVALID_ARGUMENT), str(error.code()))
     else:
         expect(False, "answered")
+
+
+# A request for each string of every service, the string left out: {0} is its value.
+STRINGS = {
+    "user.v1.UserService": [
+        ("SayHello", "GET", "/v1/hello/{0}", None, ["name"]),
+        ("CreateUser", "POST", "/v1/users", {"username": "a", "email": "a@b.c", "fullName": "A"}, None),
+        ("GetUser", "GET", "/v1/users/{0}", None, ["id"]),
+        ("UpdateUser", "PUT", "/v1/users/{0}", {"username": "a", "email": "a@b.c", "fullName": "A"}, ["id"]),
+        ("DeleteUser", "DELETE", "/v1/users/{0}", None, ["id"]),
+    ],
+    "order.v1.OrderService": [
+        ("CreateOrder", "POST", "/v1/orders",
+         {"userId": "u", "items": [{"productId": "p", "productName": "n", "quantity": 1, "price": 1}]}, None),
+        ("GetOrder", "GET", "/v1/orders/{0}", None, ["order_id"]),
+        ("ListOrders", "GET", "/v1/users/{0}/orders", None, ["user_id"]),
+    ],
+    "payment.v1.PaymentService": [
+        ("ProcessPayment", "POST", "/v1/payments",
+         {"orderId": "o", "userId": "u", "amount": 1, "paymentMethod": "card"}, None),
+        ("GetPayment", "GET", "/v1/payments/{0}", None, ["payment_id"]),
+        ("ListPayments", "GET", "/v1/users/{0}/payments", None, ["user_id"]),
+        ("RefundPayment", "POST", "/v1/payments/{0}:refund", {"amount": 1, "reason": "r"}, ["payment_id"]),
+    ],
+}
+
+
+def with_each_string(value, text):
+    """The value once for each string in it, which is `text` then."""
+    if isinstance(value, str):
+        yield text
+    elif isinstance(value, list):
+        for i, one in enumerate(value):
+            for changed in with_each_string(one, text):
+                yield value[:i] + [changed] + value[i + 1 :]
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            for changed in with_each_string(one, text):
+                yield {**value, name: changed}
+
+
+def test_a_nul_in_any_string_is_refused_by_rest(t):
+    services = {name: t.service(f"{name.split('.')[0]}-service") for name in STRINGS}
+    config = """
+listen: [{address: "127.0.0.1:@PORT@"}]
+admin: {address: "127.0.0.1:@ADMIN@"}
+schema: {descriptor_sets: ["@SET@"]}
+upstreams:
+"""
+    config += "".join(f"  - {{name: {name}, endpoints: [{{address: '{one.address}'}}]}}\n" for name, one in services.items())
+    config += "routes:\n" + "".join(f"  - {{annotations: {name}, upstream: {name}}}\n" for name in services)
+    gateway = t.gateway(config)
+
+    def expect_refused(name, verb, path, body):
+        body = json.dumps(body) if body is not None else None
+        response = gateway.request(verb, path, body, {"Content-Type": "application/json"} if body else {})
+        expect_equal(response.status, 400, f"{name} {path} {body}: {response.body}")
+        expect_equal(response.json()["code"], 3, name)
+        expect("has a NUL character" in response.json()["message"], str(response.body))
+
+    count = 0
+    for methods in STRINGS.values():
+        for name, verb, path, body, in_path in methods:
+            cases = [(path.format("x"), changed) for changed in with_each_string(body, "a\0b")]
+            if in_path:
+                cases.append((path.format("a%00b"), body))
+            for case in cases:
+                expect_refused(name, verb, *case)
+                count += 1
+    expect_equal(count, 22, "strings")
+    for name, one in services.items():
+        kind = name.split(".")[0]
+        expect_equal(http_request(one.health_port, "GET", "/health").json()[f"{kind}_count"], 0, "made")
+
+
+def test_a_wrong_string_is_refused_by_grpc(t):
+    channel = t.channel(t.service("order-service").port)
+    create = channel.unary_unary("/order.v1.OrderService/CreateOrder")
+    for text, what in (b"a\0b", "has a NUL character"), (b"\xffab", "is not UTF-8"):
+        item = b"\x0a\x01p\x12\x03" + text
+        try:
+            create(b"\x0a\x01u\x12\x03\x0a\x01p\x12" + bytes([len(item)]) + item, timeout=5)
+        except grpc.RpcError as error:
+            expect_equal((error.code(), error.details()), (StatusCode.INVALID_ARGUMENT, f"items[1].product_name: {what}"))
+        else:
+            expect(False, "answered")
 
 
 def test_many_calls_at_once(t):
