@@ -21,7 +21,7 @@ import tempfile
 
 # A header that matches one of these is allowed only where the table says so.
 THIRD_PARTY = ("h2o.h", "h2o/*", "nghttp2/*", "protobuf-c/*", "*.pb-c.h", "yaml.h", "openssl/*", "sqlite3.h", "wslay/*",
-               "mruby.h", "mruby/*", "pcre2.h", "ck_*")
+               "mruby.h", "mruby/*", "pcre2.h", "zlib.h", "ck_*")
 # A word of the table for several headers: libh2o below HTTP.
 ALIASES = {"h2o-io": ["h2o/%s.h" % name for name in
                       ("hostinfo", "linklist", "memory", "multithread", "socket", "timeout")]}
