@@ -117,6 +117,10 @@ void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callback
     if (x->headers.protocol != GW_PROTOCOL_REST) {
         params.passes_through = true;
         params.content_type = x->grpc.upstream_type;
+        if (!gw_hooked_reads_answer(x)) {
+            params.takes_compressed = x->headers.protocol == GW_PROTOCOL_GRPC;
+            params.takes_encodings = x->headers.accepted_encodings;
+        }
     }
     x->call = gw_upstream_call(x->worker->upstreams, x->upstream, &params,
                                is_unary ? route->timeout_ms : GW_UPSTREAM_NO_TIMEOUT, &x->report);

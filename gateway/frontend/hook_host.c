@@ -410,7 +410,7 @@ void gw_exchange_host_apply(struct gw_exchange_host *host)
     headers->metadata = (struct gw_metadata){items, count};
 }
 
-void gw_exchange_host_forbid_compression(struct gw_exchange_host *host)
+void gw_exchange_host_take_encodings(struct gw_exchange_host *host)
 {
     remove_kept(own_metadata(host), GW_SLICE("grpc-accept-encoding"));
 }

@@ -32,8 +32,8 @@ void gw_exchange_host_take_trailers(struct gw_exchange_host *host,
                                     const struct gw_metadata *trailers);
 /* Gives the exchange the metadata and the upstream that hooks have left. */
 void gw_exchange_host_apply(struct gw_exchange_host *host);
-/* The upstream is not told that the client takes compressed messages. */
-void gw_exchange_host_forbid_compression(struct gw_exchange_host *host);
+/* The gateway reads the answer, so the upstream is told what it takes, not what the client does. */
+void gw_exchange_host_take_encodings(struct gw_exchange_host *host);
 /* Adds the headers of a hook's own answer. */
 void gw_exchange_host_add_headers(struct gw_exchange_host *host, const struct gw_metadata *headers);
 

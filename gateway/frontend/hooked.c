@@ -276,9 +276,8 @@ void gw_hooked_find(struct gw_exchange *x, const struct gw_route_match *match)
     x->hooked = h;
     if (x->route != NULL)
         take_match(x, match);
-    if (x->headers.protocol != GW_PROTOCOL_REST && x->route != NULL &&
-        (x->hook_phases & GW_HOOK_RESPONSE) != 0 && !x->route->method->server_streaming)
-        gw_exchange_host_forbid_compression(&h->host);
+    if (x->headers.protocol == GW_PROTOCOL_GRPC && gw_hooked_reads_answer(x))
+        gw_exchange_host_take_encodings(&h->host);
 }
 
 void gw_hooked_request(struct gw_exchange *x)
@@ -349,14 +348,6 @@ void gw_hooked_error(struct gw_exchange *x, int http_status, int code, struct gw
 
 static void run_grpc_response(struct gw_exchange *x, const struct gw_call_result *result)
 {
-    if (x->json.base[0] != 0) {
-        x->json.len = 0;
-        x->hook_phases &= ~(unsigned)GW_HOOK_RESPONSE;
-        gw_grpc_answer(x, &(struct gw_call_result){
-                              .status = GW_INTERNAL,
-                              .message = GW_SLICE("the backend compressed an answer unasked")});
-        return;
-    }
     gw_exchange_host_take_trailers(&x->hooked->host, &result->trailers);
     over(x->hooked,
          run_response(x->hooked, gw_slice_from(gw_buf_slice(&x->json), GW_GRPC_PREFIX_BYTES)));

@@ -19,6 +19,13 @@ static inline void gw_hooked_begin(struct gw_exchange *x, const struct gw_route_
     if (x->worker->hook_vm != NULL)
         gw_hooked_find(x, match);
 }
+/* GW_HOOK_RESPONSE will look at the one message of the call's answer. */
+static inline bool gw_hooked_reads_answer(const struct gw_exchange *x)
+{
+    const struct gw_method *method = x->route != NULL ? x->route->method : NULL;
+    return (x->hook_phases & GW_HOOK_RESPONSE) != 0 && method != NULL &&
+           !method->client_streaming && !method->server_streaming;
+}
 /* The body is there, as far as it is awaited. GW_HOOK_REQUEST, if it is due; goes on by
  * gw_exchange_serve_match. */
 void gw_hooked_request(struct gw_exchange *x);

@@ -10,12 +10,14 @@ static const enum header_kind {
     REQUEST_ID,
     CONTENT_TYPE,
     GRPC_TIMEOUT,
+    ACCEPT_ENCODING,
     FORWARDED_FOR,
     FORWARDED_HOST,
     FORWARDED_PROTO,
     OURS, /* never the client's */
-} kinds_of_header[] = {FORWARD,       TRACE,          REQUEST_ID,      CONTENT_TYPE, GRPC_TIMEOUT,
-                       FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, OURS};
+} kinds_of_header[] = {
+    FORWARD,         TRACE,         REQUEST_ID,     CONTENT_TYPE,    GRPC_TIMEOUT,
+    ACCEPT_ENCODING, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, OURS};
 
 static const struct {
     const char *name;
@@ -24,6 +26,7 @@ static const struct {
     {"authorization", FORWARD},
     {"content-type", CONTENT_TYPE},
     {"grpc-timeout", GRPC_TIMEOUT},
+    {"grpc-accept-encoding", ACCEPT_ENCODING},
     {"x-request-id", REQUEST_ID},
     {"x-forwarded-for", FORWARDED_FOR},
     {"x-forwarded-host", FORWARDED_HOST},
@@ -127,7 +130,7 @@ bool gw_request_header_goes_on(const struct gw_strmap *kinds, enum gw_protocol p
                                struct gw_slice *name, struct gw_slice value)
 {
     const enum header_kind *kind = gw_strmap_get(kinds, *name);
-    if (kind == NULL)
+    if (kind == NULL || (*kind == ACCEPT_ENCODING && protocol == GW_PROTOCOL_GRPC))
         return goes_on(protocol, kinds, name, value);
     return *kind == FORWARD && gw_metadata_is_allowed(*name, value);
 }
@@ -148,7 +151,7 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
     struct gw_slice proto = gw_slice(req->input.scheme->name.base, req->input.scheme->name.len);
 
     read_protocol(req, headers);
-    headers->request_id = headers->timeout = (struct gw_slice){0};
+    headers->request_id = headers->timeout = headers->accepted_encodings = (struct gw_slice){0};
     for (size_t i = 0; i < req->headers.size; i++) {
         const h2o_header_t *h = &req->headers.entries[i];
         struct gw_slice name = gw_slice(h->name->base, h->name->len);
@@ -177,6 +180,11 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
             break;
         case GRPC_TIMEOUT:
             headers->timeout = value;
+            break;
+        case ACCEPT_ENCODING:
+            headers->accepted_encodings = value;
+            if (headers->protocol == GW_PROTOCOL_GRPC && gw_metadata_is_end_to_end(name, value))
+                items[count++] = (struct gw_metadatum){name, value, GW_INDEX_NEVER};
             break;
         case FORWARDED_FOR:
             if (keeps_for && gw_metadata_is_allowed(name, value))

@@ -21,13 +21,14 @@ struct gw_request_headers {
     enum gw_protocol protocol;
     bool lacks_http2; /* it would be gRPC, but came over HTTP/1.1: `protocol` is REST then */
     struct gw_slice content_type;
-    struct gw_slice codec;          /* of gRPC: "+proto", or empty */
-    struct gw_slice timeout;        /* grpc-timeout; empty: none */
-    struct gw_slice request_id;     /* the client's, or a new one */
-    struct gw_slice client_address; /* see gw_peer_client */
-    struct gw_trace trace;          /* empty where tracing is off */
-    struct gw_metadata metadata;    /* what goes upstream; in the pool */
-    size_t trace_count;             /* of which so many, the last, are the trace's */
+    struct gw_slice codec;              /* of gRPC: "+proto", or empty */
+    struct gw_slice timeout;            /* grpc-timeout; empty: none */
+    struct gw_slice accepted_encodings; /* grpc-accept-encoding; goes on with native gRPC only */
+    struct gw_slice request_id;         /* the client's, or a new one */
+    struct gw_slice client_address;     /* see gw_peer_client */
+    struct gw_trace trace;              /* empty where tracing is off */
+    struct gw_metadata metadata;        /* what goes upstream; in the pool */
+    size_t trace_count;                 /* of which so many, the last, are the trace's */
 };
 
 /* Reads the headers of `req` in one pass. `headers` must not move afterwards. tls_client: who

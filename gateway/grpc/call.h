@@ -79,9 +79,16 @@ struct gw_call_params {
     struct gw_metadata metadata;
     uint64_t deadline_ms;       /* on gw_clock_ms's clock; 0: none. Sent as grpc-timeout */
     uint64_t max_message_bytes; /* of one answer message; 0: 4 MiB */
-    /* For who hands the answer on as it is: messages come with their prefix, and may be compressed;
-     * the initial metadata have content-type, grpc-encoding and grpc-accept-encoding too. */
+    /* For who hands the answer on as it is: messages come with their prefix; the initial metadata
+     * have content-type and grpc-accept-encoding too. */
     bool passes_through;
+    /* With passes_through: compressed messages come as they are, whatever their encoding, and
+     * grpc-encoding stands in the initial metadata. What the peer is told of it is in `metadata`.
+     */
+    bool takes_compressed;
+    /* With passes_through: the same, but only for encodings in this list. All others are inflated,
+     * within max_message_bytes, and the peer is told so. */
+    struct gw_slice takes_encodings;
     struct gw_slice content_type; /* "application/grpc" where empty; borrowed as those above */
     const struct gw_call_callbacks *callbacks;
     void *arg;

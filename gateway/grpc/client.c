@@ -139,6 +139,7 @@ static void dispose(struct gw_grpc_client *client)
     close_socket(client);
     drop_session(client);
     gw_task_cancel(client->loop, &client->flush);
+    gw_task_cancel(client->loop, &client->inflate);
     gw_header_block_clear(&client->block);
     free(client);
 }
@@ -300,6 +301,14 @@ static void on_flush(struct gw_task *task)
         client->changed = false;
         client->options.on_change(client->options.arg, client, NULL);
     }
+    gw_client_leave(client);
+}
+
+static void on_inflate(struct gw_task *task)
+{
+    struct gw_grpc_client *client = H2O_STRUCT_FROM_MEMBER(struct gw_grpc_client, inflate, task);
+    gw_client_enter(client);
+    gw_client_calls_inflate(client);
     gw_client_leave(client);
 }
 
@@ -592,6 +601,7 @@ struct gw_grpc_client *gw_grpc_client_create(struct gw_loop *loop, const struct 
     client->state = GW_CLIENT_CONNECTING;
     client->stream_limit = FIRST_STREAM_LIMIT;
     client->flush.fn = on_flush;
+    client->inflate.fn = on_inflate;
     client->output.recycler = gw_loop_recycler(client->loop);
     client->output.on_headers = on_headers_out;
     client->connect_timer.fn = on_connect_timeout;
@@ -602,6 +612,7 @@ struct gw_grpc_client *gw_grpc_client_create(struct gw_loop *loop, const struct 
     TAILQ_INIT(&client->open);
     TAILQ_INIT(&client->due);
     TAILQ_INIT(&client->unreset);
+    TAILQ_INIT(&client->inflating);
     gw_header_block_init(&client->block);
 
     client->connect_errno =

@@ -1,5 +1,6 @@
 #include "grpc/client_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -25,6 +26,7 @@ static void make_due(struct gw_client_call *call)
 void gw_client_call_free(struct gw_client_call *call)
 {
     gw_frame_reader_dispose(&call->reader);
+    gw_inflater_destroy(call->inflater);
     if (call->held != NULL)
         h2o_mem_clear_pool(&call->held->pool);
     free(call->held);
@@ -51,6 +53,9 @@ static void mark_ended(struct gw_client_call *call)
     if (call->is_due)
         TAILQ_REMOVE(&client->due, call, due_link);
     call->is_due = false;
+    if (call->is_inflating)
+        TAILQ_REMOVE(&client->inflating, call, inflating_link);
+    call->is_inflating = false;
     call->sending = gw_slice(NULL, 0);
     client->call_count--;
     if (call->stream_open && !(call->local_closed && call->remote_closed))
@@ -165,7 +170,7 @@ int gw_client_call_on_send_data(struct gw_client_call *call, const uint8_t head[
  * might not fit into one frame, nghttp2 gets them too: it knows how to continue. */
 
 /* Fields of our own, and room for the metadata of most calls. */
-#define OWN_FIELDS 8
+#define OWN_FIELDS 9
 #define USUAL_FIELDS 40
 
 /* nghttp2 reads the bytes when it frames the request, and only if it was not reset before that. */
@@ -192,6 +197,8 @@ static size_t fill_own_fields(const struct gw_call_params *params, nghttp2_nv nv
     nv[n++] = field(GW_SLICE("te"), GW_SLICE("trailers"), BORROWED);
     nv[n++] = field(GW_SLICE("content-type"), params->content_type, BORROWED);
     nv[n++] = field(GW_SLICE("user-agent"), GW_SLICE("sluice/" GW_VERSION), BORROWED);
+    if (!params->takes_compressed)
+        nv[n++] = field(GW_SLICE("grpc-accept-encoding"), GW_SLICE(GW_INFLATE_ENCODINGS), BORROWED);
     return n;
 }
 
@@ -319,20 +326,61 @@ static void give_back_window(struct gw_client_call *call)
         gw_client_flush_later(call->client);
 }
 
-static void fail_malformed(struct gw_client_call *call, int frame_result)
+static void fail_too_large(struct gw_client_call *call, const char *how)
 {
-    if (frame_result == GW_FRAME_TOO_LARGE)
-        gw_client_call_fail(call, GW_RESOURCE_EXHAUSTED, 502, "a message is over the limit");
-    else if (frame_result == GW_FRAME_COMPRESSED)
-        gw_client_call_fail(call, GW_INTERNAL, 502, "a message is compressed");
-    else
+    char text[80];
+    snprintf(text, sizeof(text), "a message is over the limit of %llu bytes%s",
+             (unsigned long long)call->reader.max_message_bytes, how);
+    gw_client_call_fail(call, GW_RESOURCE_EXHAUSTED, 502, text);
+}
+
+static void fail_compressed(struct gw_client_call *call)
+{
+    char text[128] = "a message is compressed, and grpc-encoding does not say how";
+    if (*call->encoding != '\0')
+        snprintf(text, sizeof(text),
+                 "a message is compressed as '%s', and only gzip and deflate are taken",
+                 call->encoding);
+    gw_client_call_fail(call, GW_INTERNAL, 502, text);
+}
+
+/* What makes a message that the maker cannot be given. */
+enum { MESSAGE_BROKEN = -10, MESSAGE_INFLATES_TOO_FAR };
+
+static void fail_malformed(struct gw_client_call *call, int rc)
+{
+    switch (rc) {
+    case GW_FRAME_TOO_LARGE:
+        fail_too_large(call, "");
+        break;
+    case MESSAGE_INFLATES_TOO_FAR:
+        fail_too_large(call, " when inflated");
+        break;
+    case GW_FRAME_COMPRESSED:
+        fail_compressed(call);
+        break;
+    case MESSAGE_BROKEN:
+        gw_client_call_fail(call, GW_INTERNAL, 502, "a compressed message is damaged");
+        break;
+    default:
         gw_client_call_fail(call, GW_INTERNAL, 502, "a message has an unknown flag");
+    }
+}
+
+static bool is_inflating(const struct gw_client_call *call)
+{
+    return call->inflater != NULL && gw_inflater_is_busy(call->inflater);
+}
+
+static bool has_message(const struct gw_client_call *call)
+{
+    return is_inflating(call) || gw_frame_reader_peek(&call->reader) == GW_FRAME_MESSAGE;
 }
 
 /* The peer has ended the stream, and `result` tells how: ends the call unless messages are left. */
 static void end_after_messages(struct gw_client_call *call, const struct gw_call_result *result)
 {
-    if (gw_frame_reader_peek(&call->reader) == GW_FRAME_MESSAGE)
+    if (has_message(call))
         return;
     if (gw_frame_reader_held(&call->reader) > 0 && result->status == GW_OK)
         gw_client_call_fail(call, GW_INTERNAL, 502, "the answer ends within a message");
@@ -351,6 +399,109 @@ static void ask_for_room(struct gw_client_call *call)
             callbacks->on_coming(call->params.arg, size, gw_frame_reader_held(&call->reader));
 }
 
+/* --- inflating ---
+ *
+ * A few bytes of a peer may take long to inflate, for a message of max_message_bytes some
+ * milliseconds a MiB. So a connection does a share of that work a millisecond; what is left waits
+ * in `inflating`, and others get their turn. */
+
+#define INFLATE_SHARE ((size_t)512 << 10)
+/* Of a connection that is lost, for each of its calls: nothing can wait any more. */
+#define LOST_SHARE_FACTOR 16
+
+static void grant_share(struct gw_grpc_client *client)
+{
+    uint64_t now_ms = gw_loop_now_ms(client->loop);
+    if (client->inflate_share_ms == now_ms)
+        return;
+    client->inflate_share_ms = now_ms;
+    client->inflate_work = INFLATE_SHARE;
+}
+
+static void inflate_later(struct gw_client_call *call)
+{
+    struct gw_grpc_client *client = call->client;
+    if (call->is_inflating)
+        return;
+    call->is_inflating = true;
+    TAILQ_INSERT_TAIL(&client->inflating, call, inflating_link);
+    gw_loop_defer(client->loop, &client->inflate);
+}
+
+/* False: the maker has none for now. It may have cancelled the call. */
+static bool ask_for_more_room(struct gw_client_call *call)
+{
+    const struct gw_call_callbacks *callbacks = call->params.callbacks;
+    size_t wanted = gw_inflater_next_room(call->inflater), here = gw_inflater_room(call->inflater);
+    if (callbacks->on_coming != NULL && !callbacks->on_coming(call->params.arg, wanted, here))
+        return false;
+    gw_inflater_grow(call->inflater);
+    return true;
+}
+
+/* As gw_frame_reader_next, for the message that has begun. */
+static int inflate_on(struct gw_client_call *call, struct gw_slice *ret_message)
+{
+    struct gw_grpc_client *client = call->client;
+    int rc;
+    if (!call->is_lost)
+        grant_share(client);
+    while ((rc = gw_inflater_run(call->inflater, &client->inflate_work)) == GW_INFLATE_ROOM) {
+        if (!ask_for_more_room(call))
+            return GW_FRAME_MORE;
+    }
+    if (rc == GW_INFLATE_MORE)
+        inflate_later(call);
+    if (rc < 0)
+        return rc == GW_INFLATE_TOO_LARGE ? MESSAGE_INFLATES_TOO_FAR : MESSAGE_BROKEN;
+    if (rc != GW_INFLATE_DONE)
+        return GW_FRAME_MORE;
+    *ret_message = gw_slice_from(gw_inflater_framed(call->inflater), GW_GRPC_PREFIX_BYTES);
+    return GW_FRAME_MESSAGE;
+}
+
+/* The next message as its maker takes it; its prefix stands before it. */
+static int next_message(struct gw_client_call *call, struct gw_slice *ret_message)
+{
+    if (is_inflating(call))
+        return inflate_on(call, ret_message);
+    int rc = gw_frame_reader_next(&call->reader, ret_message);
+    if (rc != GW_FRAME_MESSAGE || call->inflater == NULL ||
+        ret_message->base[-GW_GRPC_PREFIX_BYTES] == 0)
+        return rc;
+    gw_inflater_begin(call->inflater, *ret_message);
+    return inflate_on(call, ret_message);
+}
+
+/* The answer's messages may be compressed: `encoding` says how. */
+static void take_encoding(struct gw_client_call *call, struct gw_header_block *block)
+{
+    struct gw_slice encoding = block->encoding;
+    const struct gw_call_params *params = &call->params;
+    bool passes = params->takes_compressed;
+    if (!passes && gw_inflater_is_identity(encoding))
+        return;
+    passes = passes || gw_inflater_is_listed(params->takes_encodings, encoding);
+    if (!passes)
+        call->inflater = gw_inflater_create(encoding, call->reader.max_message_bytes);
+    if (passes && encoding.len > 0)
+        gw_metadata_store_add(&block->metadata, GW_SLICE("grpc-encoding"), encoding);
+    else if (call->inflater == NULL)
+        snprintf(call->encoding, sizeof(call->encoding), "%.*s", GW_SLICE_ARG(encoding));
+    call->reader.takes_compressed = passes || call->inflater != NULL;
+}
+
+/* Until the next turn: what it reads from is about to go, and what it made is given out. */
+static void rest_inflater(struct gw_inflater *inflater)
+{
+    if (gw_inflater_is_busy(inflater))
+        gw_inflater_keep(inflater);
+    else
+        gw_inflater_release(inflater);
+}
+
+/* --- giving out --- */
+
 /* Gives out the messages that were asked for. */
 static void deliver(struct gw_client_call *call)
 {
@@ -358,7 +509,7 @@ static void deliver(struct gw_client_call *call)
     call->calling = true;
     while (!call->ended && call->requested > 0) {
         struct gw_slice message;
-        rc = gw_frame_reader_next(&call->reader, &message);
+        rc = next_message(call, &message);
         if (rc != GW_FRAME_MESSAGE)
             break;
         call->may_come = false;
@@ -369,7 +520,8 @@ static void deliver(struct gw_client_call *call)
                 gw_slice(message.base - GW_GRPC_PREFIX_BYTES, message.len + GW_GRPC_PREFIX_BYTES);
         call->params.callbacks->on_message(call->params.arg, message);
     }
-    if (!call->ended && call->requested > 0 && rc == GW_FRAME_MORE && call->held == NULL)
+    if (!call->ended && call->requested > 0 && rc == GW_FRAME_MORE && call->held == NULL &&
+        !is_inflating(call))
         ask_for_room(call);
     call->calling = false;
 
@@ -377,6 +529,8 @@ static void deliver(struct gw_client_call *call)
         free_if_unused(call);
         return;
     }
+    if (call->inflater != NULL)
+        rest_inflater(call->inflater);
     gw_frame_reader_keep(&call->reader);
     if (rc < 0)
         fail_malformed(call, rc);
@@ -386,13 +540,28 @@ static void deliver(struct gw_client_call *call)
         give_back_window(call);
 }
 
+void gw_client_calls_inflate(struct gw_grpc_client *client)
+{
+    struct gw_client_call *call;
+    grant_share(client);
+    while (client->inflate_work > 0 && (call = TAILQ_FIRST(&client->inflating)) != NULL) {
+        TAILQ_REMOVE(&client->inflating, call, inflating_link);
+        call->is_inflating = false;
+        deliver(call);
+    }
+    if (!TAILQ_EMPTY(&client->inflating))
+        gw_loop_defer(client->loop, &client->inflate);
+}
+
 void gw_client_call_lose(struct gw_client_call *call, int status, int http_status,
                          const char *message)
 {
-    if (call->held == NULL || call->calling) {
+    if (call->held == NULL || call->calling || call->is_lost) {
         gw_client_call_fail(call, status, http_status, message);
         return;
     }
+    call->is_lost = true;
+    call->client->inflate_work = LOST_SHARE_FACTOR * call->reader.max_message_bytes;
     call->requested = GW_REQUEST_ALL;
     deliver(call);
 }
@@ -402,7 +571,8 @@ static void request(struct gw_call *super, uint32_t count)
     struct gw_client_call *call = (struct gw_client_call *)super;
     if (__builtin_add_overflow(call->requested, count, &call->requested))
         call->requested = GW_REQUEST_ALL;
-    if (!call->ended && !call->calling && gw_frame_reader_held(&call->reader) > 0)
+    if (!call->ended && !call->calling &&
+        (gw_frame_reader_held(&call->reader) > 0 || is_inflating(call)))
         make_due(call);
 }
 
@@ -441,7 +611,7 @@ static void hold(struct gw_client_call *call, const struct gw_call_result *resul
 static void on_stream_end(struct gw_client_call *call, const struct gw_call_result *result)
 {
     call->remote_closed = true;
-    if (gw_frame_reader_peek(&call->reader) == GW_FRAME_MESSAGE)
+    if (has_message(call))
         hold(call, result);
     else
         end_after_messages(call, result);
@@ -453,7 +623,10 @@ static void on_initial_headers(struct gw_client_call *call, struct gw_header_blo
     if (block->http_status != 200 || !block->is_grpc) {
         struct gw_call_result result = gw_header_block_not_grpc(block);
         gw_client_call_end(call, &result);
-    } else if (call->params.callbacks->on_headers != NULL) {
+        return;
+    }
+    take_encoding(call, block);
+    if (call->params.callbacks->on_headers != NULL) {
         struct gw_metadata metadata = gw_metadata_of(&block->metadata);
         call->params.callbacks->on_headers(call->params.arg, &metadata);
     }
@@ -588,7 +761,7 @@ struct gw_client_call *gw_client_call_create(struct gw_grpc_client *client,
         call->params.content_type = GW_SLICE("application/grpc");
     gw_frame_reader_init(&call->reader, params->max_message_bytes ? params->max_message_bytes
                                                                   : DEFAULT_MAX_MESSAGE);
-    call->reader.takes_compressed = params->passes_through;
+    call->reader.takes_compressed = params->takes_compressed;
     if (params->deadline_ms != 0)
         gw_timer_start(client->loop, &call->deadline, params->deadline_ms);
     return call;

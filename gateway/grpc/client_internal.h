@@ -14,6 +14,7 @@
 #include "grpc/frame_reader.h"
 #include "grpc/h2_output.h"
 #include "grpc/header_block.h"
+#include "grpc/inflater.h"
 
 /* What we let the peer send ahead. A stream's is what one call can hold that nobody reads; the
  * connection's is given back at once, so that such a call does not stop the others. */
@@ -50,6 +51,11 @@ struct gw_client_call {
     uint32_t requested;
     size_t unconsumed; /* bytes of the stream's window that are not given back */
     struct gw_frame_reader reader;
+    struct gw_inflater *inflater; /* NULL: messages that are compressed are not inflated */
+    bool is_lost;                 /* the connection is over: what is left is given out now */
+    bool is_inflating;            /* queued in inflating */
+    TAILQ_ENTRY(gw_client_call) inflating_link;
+    char encoding[32]; /* grpc-encoding where it is none that can be inflated; cut off */
     struct gw_held_result *held;
 };
 
@@ -80,7 +86,11 @@ struct gw_grpc_client {
     bool block_is_over_limit;
     size_t unconsumed; /* of the connection's window */
     struct gw_client_calls waiting, open, due;
-    struct gw_client_calls unreset; /* open and ended, and the peer is not told yet */
+    struct gw_client_calls unreset;   /* open and ended, and the peer is not told yet */
+    struct gw_client_calls inflating; /* work for their messages is left: inflate runs */
+    struct gw_task inflate;
+    size_t inflate_work;       /* what may still be done of it */
+    uint64_t inflate_share_ms; /* when that was granted */
     struct gw_budget resets;
     struct gw_timer reset_timer;
     uint32_t call_count;   /* not ended */
@@ -125,6 +135,9 @@ void gw_client_call_fail(struct gw_client_call *call, int status, int http_statu
 void gw_client_call_free(struct gw_client_call *call);
 /* What callbacks were put off for. */
 void gw_client_call_run_due(struct gw_client_call *call);
+
+/* Goes on with the messages of client->inflating. */
+void gw_client_calls_inflate(struct gw_grpc_client *client);
 
 /* From nghttp2's callbacks. The call may have ended. */
 void gw_client_call_on_headers(struct gw_client_call *call, bool end_stream);

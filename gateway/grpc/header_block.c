@@ -16,7 +16,7 @@ void gw_header_block_clear(struct gw_header_block *block)
     block->http_status = 0;
     block->is_grpc = block->keeps_form = false;
     block->grpc_status = -1;
-    block->message = block->details = gw_slice(NULL, 0);
+    block->message = block->details = block->encoding = gw_slice(NULL, 0);
 }
 
 void gw_header_block_begin(struct gw_header_block *block)
@@ -58,6 +58,14 @@ static void read_details(struct gw_header_block *block, struct gw_slice value)
         block->details = gw_buf_slice(&bytes);
 }
 
+static void read_encoding(struct gw_header_block *block, struct gw_slice value)
+{
+    block->encoding = block->encoding.len == 0
+                          ? gw_pool_dup(&block->pool, value)
+                          : gw_pool_printf(&block->pool, "%.*s,%.*s", GW_SLICE_ARG(block->encoding),
+                                           GW_SLICE_ARG(value));
+}
+
 /* Fields that belong to the protocol. Returns false for all others, which are metadata. */
 static bool read_own(struct gw_header_block *block, struct gw_slice name, struct gw_slice value)
 {
@@ -82,7 +90,10 @@ static bool read_own(struct gw_header_block *block, struct gw_slice name, struct
         read_message(block, value);
         return true;
     case 13:
-        return !block->keeps_form && gw_slice_eq(name, GW_SLICE("grpc-encoding"));
+        if (!gw_slice_eq(name, GW_SLICE("grpc-encoding")))
+            return false;
+        read_encoding(block, value);
+        return true;
     case 20:
         return !block->keeps_form && gw_slice_eq(name, GW_SLICE("grpc-accept-encoding"));
     case 23:

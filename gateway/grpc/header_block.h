@@ -14,14 +14,15 @@
 /* Embedded by value; worker-local. Everything in it is valid until begin, clear or dispose. */
 struct gw_header_block {
     gw_pool pool;
-    /* Without the fields below, and without grpc-encoding and grpc-accept-encoding. */
+    /* Without the fields below, and without grpc-accept-encoding. */
     struct gw_metadata_store metadata;
-    bool keeps_form; /* metadata have content-type and those two after all; set after begin */
+    bool keeps_form; /* metadata have content-type and that one after all; set after begin */
     size_t count, bytes;
     int http_status; /* 0: no :status, as in trailers */
     bool is_grpc;    /* content-type begins with application/grpc */
     int grpc_status; /* -1: none */
     struct gw_slice message, details;
+    struct gw_slice encoding; /* grpc-encoding; several are a list with commas */
 };
 
 void gw_header_block_init(struct gw_header_block *block);

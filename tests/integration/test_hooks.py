@@ -765,7 +765,6 @@ def test_native_grpc_goes_through_hooks(t):
     expect_equal(refusal.message, "too many")
     answer = stub("GetUser", metadata=[("x-key", "k")], id="7")
     expect_equal((answer.user.id, answer.user.email), ("7!", "hidden"))
-    expect("grpc-accept-encoding" not in record.last(), "answers that hooks look at come uncompressed")
     try:
         stub("DeleteUser", metadata=[("x-key", "k")], id="7")
         raise Failure("expected an error")

@@ -61,10 +61,21 @@ static void the_form_of_an_answer_is_metadata_where_it_is_to_be_kept(void **stat
     add("grpc-encoding", "gzip");
     add("grpc-accept-encoding", "gzip,identity");
     assert_true(block.is_grpc);
-    assert_int_equal(block.metadata.count, 3);
+    assert_int_equal(block.metadata.count, 2);
+    assert_slice(block.encoding, "gzip");
     gw_header_block_begin(&block);
+    assert_int_equal(block.encoding.len, 0);
     add("grpc-encoding", "gzip");
     assert_int_equal(block.metadata.count, 0);
+}
+
+static void several_encodings_are_a_list(void **state)
+{
+    (void)state;
+    add("grpc-encoding", "gzip");
+    assert_slice(block.encoding, "gzip");
+    add("grpc-encoding", "snappy");
+    assert_slice(block.encoding, "gzip,snappy");
 }
 
 static void a_status_with_message_and_details_is_the_peers(void **state)
@@ -172,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(fields_of_the_protocol_are_not_metadata),
         TEST(the_form_of_an_answer_is_metadata_where_it_is_to_be_kept),
+        TEST(several_encodings_are_a_list),
         TEST(a_status_with_message_and_details_is_the_peers),
         TEST(a_status_outside_the_table_is_kept_and_nonsense_is_unknown),
         TEST(details_that_are_not_base64_are_left_out),
