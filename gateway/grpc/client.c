@@ -207,11 +207,26 @@ void gw_client_reset(struct gw_grpc_client *client, struct gw_client_call *call)
 
 /* --- places that are not free yet --- */
 
-static void hold_place(struct gw_grpc_client *client)
+void gw_client_hold_place(struct gw_grpc_client *client)
 {
+    if (client->state != GW_CLIENT_READY)
+        return;
     client->held_slots[0]++;
     if (!gw_timer_is_running(&client->hold_timer))
         gw_timer_start(client->loop, &client->hold_timer, gw_loop_now_ms(client->loop) + HOLD_MS);
+}
+
+/* Streams may have ended just now, so every place that was used before is held. */
+static void learn_early_refusal(struct gw_grpc_client *client)
+{
+    if (client->refuses_early)
+        return;
+    client->refuses_early = true;
+    uint32_t ended = client->started_count - client->call_count;
+    uint32_t unused = client->stream_limit > client->stream_count
+                          ? client->stream_limit - client->stream_count
+                          : 0;
+    client->held_slots[0] = ended < unused ? ended : unused;
 }
 
 static void on_hold_timer(struct gw_timer *timer)
@@ -459,11 +474,9 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
     struct gw_client_call *call = nghttp2_session_get_stream_user_data(session, stream_id);
     if (call == NULL)
         return 0;
-    client->stream_count--;
     if (error_code == NGHTTP2_REFUSED_STREAM && call->has_left && !client->goaway_received)
-        client->refuses_early = true;
-    if (client->refuses_early)
-        hold_place(client);
+        learn_early_refusal(client);
+    client->stream_count--;
     if (call->is_unreset)
         TAILQ_REMOVE(&client->unreset, call, due_link);
     if (!TAILQ_EMPTY(&client->waiting))

@@ -58,6 +58,8 @@ static void mark_ended(struct gw_client_call *call)
     call->is_inflating = false;
     call->sending = gw_slice(NULL, 0);
     client->call_count--;
+    if (client->refuses_early && call->stream_id >= 0)
+        gw_client_hold_place(client);
     if (call->stream_open && !(call->local_closed && call->remote_closed))
         gw_client_reset(client, call);
     if (client->call_count == 0 && client->state == GW_CLIENT_DRAINING)

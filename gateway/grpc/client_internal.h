@@ -114,6 +114,8 @@ static inline void gw_client_enter(struct gw_grpc_client *client)
 void gw_client_leave(struct gw_grpc_client *client);
 /* Runs the client's flush at the end of the turn. */
 void gw_client_flush_later(struct gw_grpc_client *client);
+/* The place of a call that has ended is free some milliseconds later, and not now. */
+void gw_client_hold_place(struct gw_grpc_client *client);
 /* RST_STREAM(CANCEL) for a call that has ended on our side, soon. */
 void gw_client_reset(struct gw_grpc_client *client, struct gw_client_call *call);
 

@@ -250,6 +250,33 @@ limits: {request_timeout: 300ms}
         expect_equal(pending(gateway), 0, "calls that wait")
 
 
+def test_a_backend_that_counts_streams_a_moment_longer(t):
+    """As gRPC's C core does at times: it refuses who takes the place of a call that it has just answered."""
+    refused, left, lock = [0], collections.Counter(), threading.Lock()
+
+    def on_call(connection, stream):
+        now = time.monotonic()
+        with lock:
+            connection.gone = [one for one in getattr(connection, "gone", []) if one > now - 0.004]
+            is_full = len(connection.gone) >= 5
+            refused[0] += is_full
+            if not is_full:
+                connection.gone.append(now)
+        if is_full:
+            connection.reset(stream, REFUSED_STREAM)
+        else:
+            connection.answer(stream)
+
+    backend = Backend(t, on_call, streams=5)
+    gateway = user_gateway(t, backend.address, config=pool(1, 4))
+    statuses = collections.Counter()
+    for _ in range(20):
+        statuses += Calls(gateway, 40).statuses()
+    print(f"     {refused[0]} of {backend.calls} refused")
+    expect_equal(statuses, {200: 800}, "statuses")
+    expect_within(refused[0], 1, 20, "refusals: each of 4 connections learns by one turn of 5")
+
+
 # --- ends ---
 
 
