@@ -61,7 +61,7 @@ static void finish(struct gw_exchange *x)
     gw_hooked_drop(x);
     gw_task_cancel(x->worker->loop, &x->leave);
     gw_stream_dispose(x->stream);
-    gw_exchange_drop_translation(x);
+    gw_exchange_dispose_translations(x);
     gw_answer_memory_dispose(&x->memory);
     gw_buf_dispose(&x->json);
     gw_request_stream_dispose(x->request_stream);
@@ -113,7 +113,7 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->lacks_memory = false;
     x->message_count = 0;
     x->message_error.status = GW_OK;
-    x->translation = NULL;
+    x->translation = x->translated_request = NULL;
     x->match = NULL;
     x->wants_websocket = false;
     x->hook_phases = 0;
@@ -220,20 +220,38 @@ struct gw_translate_request gw_exchange_request_of(const struct gw_exchange *x)
     };
 }
 
+static void send_unary(struct gw_exchange *x, struct gw_slice framed)
+{
+    gw_exchange_watch_client(x);
+    gw_exchange_start_call(x, &gw_exchange_unary_answer);
+    gw_call_request(x->call, GW_REQUEST_ALL);
+    gw_call_send(x->call, framed, GW_SEND_END);
+}
+
+static void serve_translated(struct gw_exchange *x)
+{
+    const struct gw_failure *failure;
+    struct gw_slice framed = gw_exchange_translated_request(x, &failure);
+    if (framed.base == NULL)
+        gw_exchange_answer_failure(x, failure);
+    else
+        send_unary(x, framed);
+}
+
 static void serve_unary(struct gw_exchange *x, const struct gw_route_match *match,
                         const struct gw_translate_request *request)
 {
     struct gw_slice framed = x->framed;
     struct gw_failure failure;
-    if (framed.base == NULL &&
-        gw_route_translate(match, request, &x->req->pool, &framed, &failure) != 0) {
+    if (framed.base != NULL) {
+        send_unary(x, framed);
+    } else if (gw_exchange_translate_request(x, match, request, serve_translated)) {
+        gw_exchange_watch_client(x);
+    } else if (gw_route_translate(match, request, &x->req->pool, &framed, &failure) == 0) {
+        send_unary(x, framed);
+    } else {
         gw_exchange_answer_failure(x, &failure);
-        return;
     }
-    gw_exchange_watch_client(x);
-    gw_exchange_start_call(x, &gw_exchange_unary_answer);
-    gw_call_request(x->call, GW_REQUEST_ALL);
-    gw_call_send(x->call, framed, GW_SEND_END);
 }
 
 void gw_exchange_serve_match(struct gw_exchange *x, const struct gw_route_match *match)

@@ -46,9 +46,10 @@ struct gw_exchange {
     struct gw_answer_memory memory;
     bool lacks_memory; /* the message was let go */
     uint32_t message_count;
-    struct gw_error message_error;      /* status is GW_OK: the message was translated */
-    struct gw_translation *translation; /* of a large message; else NULL */
-    struct gw_stream *stream;           /* the answer, of a method that streams it; else NULL */
+    struct gw_error message_error;             /* status is GW_OK: the message was translated */
+    struct gw_translation *translation;        /* under way, or kept for it; else NULL */
+    struct gw_translation *translated_request; /* NULL: it was small */
+    struct gw_stream *stream; /* the answer, of a method that streams it; else NULL */
     const struct gw_stream_format *stream_format; /* of such an answer in JSON */
     struct gw_request_stream *request_stream;     /* the same of the request */
 
@@ -164,6 +165,13 @@ const struct gw_call_result *gw_exchange_judge(struct gw_exchange *x,
 
 /* --- exchange_translate.c --- */
 
+/* False: the body is small, to be translated at once. Else `then` is called when its message is
+ * there, unless the exchange ends before. */
+bool gw_exchange_translate_request(struct gw_exchange *x, const struct gw_route_match *match,
+                                   const struct gw_translate_request *request, gw_exchange_fn then);
+/* For `then`: the framed message, or no bytes and the failure; both last as long as x. */
+struct gw_slice gw_exchange_translated_request(const struct gw_exchange *x,
+                                               const struct gw_failure **ret_failure);
 /* Of a good answer of REST: makes x->json of it, or keeps it where it is large. x->message_error
  * and lacks_memory say how that went. */
 void gw_exchange_take_message(struct gw_exchange *x, struct gw_slice message);
@@ -173,6 +181,8 @@ void gw_exchange_translate_taken(struct gw_exchange *x, gw_exchange_fn then);
 bool gw_exchange_is_translating(const struct gw_exchange *x);
 /* What goes on of it is of no interest any more. */
 void gw_exchange_drop_translation(struct gw_exchange *x);
+/* The call that borrows a translated request is over. */
+void gw_exchange_dispose_translations(struct gw_exchange *x);
 
 /* --- exchange_watch.c --- */
 

@@ -15,6 +15,7 @@ syntax = "proto3";
 package size.v1;
 import "google/api/annotations.proto";
 service Sizes {
+  rpc Put(Answer) returns (GetRequest) { option (google.api.http) = {post: "/v1/put/{text}" body: "colors"}; }
   rpc Get(GetRequest) returns (Answer) { option (google.api.http) = {get: "/v1/{kind}"}; }
 }
 message GetRequest { string kind = 1; }
@@ -62,7 +63,10 @@ def start(t, more=""):
     protos = compiled(t.folder, os.path.join(t.source, "proto"))
     answers = {kind: protos.new("size.v1.Answer", colors=[1] * colors, text="x" * text)
                for kind, (colors, text) in KINDS.items()}
-    backend = t.backend({"size.v1.Sizes/Get": lambda request, _: answers[request.kind]}, protos)
+    backend = t.backend({
+        "size.v1.Sizes/Get": lambda request, _: answers[request.kind],
+        "size.v1.Sizes/Put": lambda request, _: protos.new("size.v1.GetRequest", kind=f"{request.text} {len(request.colors)}"),
+    }, protos)
     return t.gateway(CONFIG + more, SET=t.write("size.binpb", protos.bytes), BACKENDS=endpoints(backend.address))
 
 
@@ -134,3 +138,25 @@ def test_a_large_answer_that_a_hook_has_seen(t):
     expect_whole(answer, "text")
     expect_equal(answer.header("x-length"), str(3 * MIB))
     expect(gateway.get("/v1/small").status == 200, "a small one")
+
+
+def test_large_bodies(t):
+    """Path, body and error are those of small ones; clients may leave."""
+    gateway = start(t)
+    count = 1_000_000
+    body = b"[" + b",".join([b"1"] * count) + b"]"
+    for path, text in ("a", "a"), ("a%20b", "a b"):
+        answer = gateway.post(f"/v1/put/{path}", body)
+        expect_equal((answer.status, answer.json()), (200, {"kind": f"{text} {count}"}))
+    expect_error(gateway.post("/v1/put/a", body[:-1] + b",!]"), 400, 3, "line 1, column 2000002")
+    expect_error(gateway.post("/v1/put/a?text=b", body), 400, 3, "text")
+    for number in range(12):
+        with gateway.client() as client:
+            client.send(b"POST /v1/put/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                        b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            threading.Event().wait(0.003 * number)
+        with h2.Client(gateway.port) as client:
+            client.request("/v1/put/a", "POST", [("content-type", "application/json")], body[:60000] + b"]")
+            threading.Event().wait(0.003 * number)
+    expect_equal(gateway.post("/v1/put/a", "[1]").json(), {"kind": "a 1"})
+    wait_for("all memory back", lambda: gateway.metrics().value("http_request_memory_bytes") == 0)
