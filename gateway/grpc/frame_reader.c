@@ -1,6 +1,7 @@
 #include "grpc/frame_reader.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "grpc/call.h"
 
@@ -70,7 +71,8 @@ static int measure(const struct gw_frame_reader *reader, size_t *ret_size)
         return GW_FRAME_MORE;
     char p[GW_GRPC_PREFIX_BYTES];
     size_t n = kept < sizeof(p) ? kept : sizeof(p);
-    h2o_memcpy(p, reader->kept.base + reader->kept_from, n);
+    if (n > 0)
+        memcpy(p, reader->kept.base + reader->kept_from, n);
     h2o_memcpy(p + n, reader->chunk.base, sizeof(p) - n);
     int rc = gw_frame_measure(gw_slice(p, sizeof(p)), reader->max_message_bytes,
                               reader->takes_compressed, ret_size);

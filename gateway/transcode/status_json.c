@@ -9,6 +9,8 @@
 static bool is_well_formed(const struct gw_json_writer *w, struct gw_slice wire)
 {
     struct gw_wire_value value;
+    if (wire.len == 0)
+        return true;
     const char *at = wire.base, *end = wire.base + wire.len;
     while (at != NULL && at < end)
         at = gw_json_writer_next(w, at, end, &value);
@@ -43,9 +45,9 @@ static void give_detail(struct gw_json_writer *w, struct gw_slice any)
 static void append_details(struct gw_json_writer *w, struct gw_slice status)
 {
     struct gw_wire_value value;
-    const char *at = status.base, *end = status.base + status.len;
-    if (!is_well_formed(w, status))
+    if (status.len == 0 || !is_well_formed(w, status))
         return;
+    const char *at = status.base, *end = status.base + status.len;
     while (at < end) {
         at = gw_json_writer_next(w, at, end, &value);
         if (value.number == STATUS_DETAILS && value.wire_type == GW_WIRE_BYTES)
