@@ -1,11 +1,12 @@
 /* The command line. */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/buf.h"
+#include "base/file.h"
+#include "base/print.h"
 #include "base/signals.h"
 #include "config/config.h"
 #include "frontend/gateway.h"
@@ -137,22 +138,13 @@ static int command_routes(const struct options *options, struct loaded *loaded)
 
 static int read_body(const char *path, struct gw_buf *out)
 {
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-    if (f == NULL) {
-        fprintf(stderr, "sluice: %s: %s\n", path, strerror(errno));
-        return -1;
-    }
-    size_t n;
-    do {
-        n = fread(gw_buf_reserve(out, 65536), 1, 65536, f);
-        out->len += n;
-    } while (n > 0 && out->len <= BODY_MAX);
-    int failed = ferror(f) ? -1 : 0;
-    if (f != stdin)
-        fclose(f);
-    if (failed)
-        fprintf(stderr, "sluice: %s: cannot be read\n", path);
-    return failed;
+    struct gw_error error;
+    int result = strcmp(path, "-") == 0
+                     ? gw_file_read_open(STDIN_FILENO, BODY_MAX, out, &error)
+                     : gw_file_read(path, GW_FILE_OR_PIPE, BODY_MAX, out, &error);
+    if (result != 0)
+        gw_print_line(stderr, "sluice: %s: cannot be read: %s", path, error.message);
+    return result;
 }
 
 static int command_explain(const struct options *options, struct loaded *loaded)

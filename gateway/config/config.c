@@ -1,45 +1,20 @@
 #include "config/config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/buf.h"
+#include "base/file.h"
 #include "config/keys.h"
-
-/* A little more than is allowed is enough to see that a file is too large. */
-static int read_file(const char *path, struct gw_buf *out)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    int error = 0;
-    while (out->len <= GW_YAML_MAX_BYTES) {
-        char *to = gw_buf_reserve(out, 65536);
-        ssize_t n = read(fd, to, 65536);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            error = n < 0 ? errno : 0;
-            break;
-        }
-        out->len += (size_t)n;
-    }
-    close(fd);
-    return -error;
-}
 
 struct gw_config *gw_config_load(const char *path, struct gw_diagnostics *errors)
 {
     struct gw_buf text = GW_BUF_HEAP;
     struct gw_config *config = NULL;
-    int result = read_file(path, &text);
-    if (result == 0)
+    struct gw_error error;
+    if (gw_file_read(path, GW_FILE_OR_PIPE, GW_YAML_MAX_BYTES, &text, &error) == 0)
         config = gw_config_parse(path, gw_buf_slice(&text), errors);
     else
         gw_diagnostics_add(errors, (struct gw_place){path, 0, 0}, "cannot be read: %s",
-                           strerror(-result));
+                           error.message);
     gw_buf_dispose(&text);
     return config;
 }

@@ -107,7 +107,11 @@ static int open_path(const char *path)
         return STDERR_FILENO;
     if (strcmp(path, "-") == 0)
         return STDOUT_FILENO;
-    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    /* A FIFO that nobody reads is an error, not a start that waits for its reader. */
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
+    if (fd >= 0)
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    return fd;
 }
 
 static void destroy(struct gw_line_log *log)

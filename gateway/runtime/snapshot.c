@@ -1,12 +1,10 @@
 #include "runtime/snapshot.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "balance/balancer.h"
+#include "base/file.h"
 #include "runtime/internal.h"
 #include "runtime/listener_tls.h"
 
@@ -14,29 +12,15 @@
  */
 #define MATCH_VISITS_MAX 4096
 
-static int read_all(int fd, struct gw_buf *out)
-{
-    for (;;) {
-        ssize_t n = read(fd, gw_buf_reserve(out, 64 * 1024), 64 * 1024);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -1 : 0;
-        out->len += (size_t)n;
-    }
-}
-
 static int read_file(const struct gw_string *path, struct gw_buf *out,
                      struct gw_diagnostics *errors)
 {
-    int fd = open(path->text, O_RDONLY | O_CLOEXEC);
-    int result = fd < 0 ? -1 : read_all(fd, out);
-    if (result != 0)
-        gw_diagnostics_add(errors, path->place, "cannot read descriptor set \"%s\": %s", path->text,
-                           strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return result;
+    struct gw_error error;
+    if (gw_file_read(path->text, GW_FILE_REGULAR, GW_SCHEMA_SOURCE_MAX_BYTES, out, &error) == 0)
+        return 0;
+    gw_diagnostics_add(errors, path->place, "cannot read descriptor set \"%s\": %s", path->text,
+                       error.message);
+    return -1;
 }
 
 static struct gw_schema *load_schema(const struct gw_config *config, struct gw_diagnostics *errors)

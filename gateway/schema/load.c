@@ -6,7 +6,6 @@
 #include "schema/names.h"
 #include "schema/raw.h"
 
-#define MAX_SOURCE_BYTES ((size_t)64 << 20)
 /* Memory of the unpacked files, for each byte of the source; a dense legitimate set needs 20. */
 #define UNPACKED_PER_BYTE 64
 #define UNPACKED_SLACK ((size_t)64 << 10)
@@ -182,7 +181,7 @@ static int read_source(struct gw_loader *loader, const struct gw_schema_source *
     struct gw_slice rest = source->bytes;
     if (rest.len == 0)
         return fail_source(loader, source, "empty, not a descriptor set");
-    if (rest.len > MAX_SOURCE_BYTES)
+    if (rest.len > GW_SCHEMA_SOURCE_MAX_BYTES)
         return fail_source(loader, source, "larger than 64 MiB");
     struct budget budget = {.left = UNPACKED_PER_BYTE * rest.len + UNPACKED_SLACK};
     if (budget.left > MAX_UNPACKED_BYTES)

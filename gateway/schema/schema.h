@@ -129,6 +129,9 @@ struct gw_service {
 
 struct gw_schema;
 
+/* Largest descriptor set. */
+#define GW_SCHEMA_SOURCE_MAX_BYTES ((size_t)64 << 20)
+
 struct gw_schema_source {
     struct gw_slice bytes; /* a serialised FileDescriptorSet; borrowed during the call */
     const char *name;      /* for messages, e.g. the file's path */

@@ -1,11 +1,15 @@
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/file.h"
 #include "tls/internal.h"
+
+/* Largest file of certificates or with a key: the authorities of the whole web are 220 KB. */
+#define FILE_MAX_BYTES ((size_t)4 << 20)
 
 void gw_tls_report(struct gw_tls_report *report, enum gw_tls_part part, const char *format, ...)
 {
@@ -38,9 +42,19 @@ static int no_passphrase(char *buffer, int size, int writing, void *arg)
 
 BIO *gw_tls_open(const char *path, enum gw_tls_part part, struct gw_tls_report *report)
 {
-    BIO *file = BIO_new_file(path, "r");
-    if (file == NULL)
-        gw_tls_report(report, part, "\"%s\" cannot be read: %s", path, strerror(errno));
+    struct gw_buf text = GW_BUF_HEAP;
+    struct gw_error error;
+    BIO *file = NULL;
+    if (gw_file_read(path, GW_FILE_REGULAR, FILE_MAX_BYTES, &text, &error) != 0) {
+        gw_tls_report(report, part, "\"%s\" cannot be read: %s", path, error.message);
+    } else {
+        file = BIO_new(BIO_s_secmem());
+        BIO_set_mem_eof_return(file, 0);
+        BIO_write(file, text.base, (int)text.len);
+    }
+    if (text.base != NULL)
+        OPENSSL_cleanse(text.base, text.capacity);
+    gw_buf_dispose(&text);
     ERR_clear_error();
     return file;
 }

@@ -2,7 +2,10 @@
 
 import json
 import os
+import socket
+import subprocess
 
+import harness
 from gateway_config import USER, endpoints
 from harness import Protos, compile_protos, expect, expect_equal, expect_error
 
@@ -308,6 +311,86 @@ def varint(number):
         data += bytes([number & 0x7F | 0x80])
         number >>= 7
     return data + bytes([number])
+
+
+# Everything of a configuration that names a file, as YAML with @FILE@ in it.
+NAMED_FILES = {
+    "descriptor set": 'schema: {descriptor_sets: ["@FILE@"]}\n',
+    "hook": 'hooks: ["@FILE@"]\n',
+    "certificate": 'listen: [{address: "127.0.0.1:1", tls: {certificate: "@FILE@", key: "@FILE@"}}]\n',
+    "client_ca": 'listen: [{address: "127.0.0.1:1", tls: {certificate: x, key: y, client_ca: "@FILE@"}}]\n',
+}
+
+
+def no_files(t):
+    """Names that lead to what is no file, and what is said of them."""
+    fifo, link, path, sparse = (os.path.join(t.folder, name) for name in ("fifo", "link", "socket", "sparse"))
+    os.mkfifo(fifo)
+    os.symlink("/dev/zero", link)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.close()
+    with open(sparse, "wb") as file:
+        file.truncate(10 << 30)
+    for name in fifo, link, "/dev/zero", "/dev/tty", path, t.folder:
+        yield name, "not a regular file"
+    yield sparse, "over "
+
+
+def test_what_is_no_file_is_refused_where_it_is_named(t):
+    base = 'listen: [{address: "127.0.0.1:1"}]\n'
+    for name, reason in no_files(t):
+        if name == "/dev/tty" and not os.path.exists(name):
+            continue
+        reason = reason if name != "/dev/tty" else "cannot "  # there may be no terminal to open
+        for what, text in NAMED_FILES.items():
+            text = text if "listen" in text else base + text
+            config = t.write("named.yaml", text.replace("@FILE@", name))
+            done = t.run("check", "-c", config)
+            expect_equal(done.returncode, 1, f"{what} {name}")
+            expect(reason in done.stderr and f'"{name}"' in done.stderr, f"{what} {name}: {done.stderr}")
+            expect("named.yaml:" in done.stderr, f"the place: {done.stderr}")
+
+
+def test_a_configuration_is_a_file_or_a_pipe(t):
+    text = t.expand(USER, BACKENDS=endpoints("127.0.0.1:1"), PORT=1, ADMIN=2)
+    for name, reason in no_files(t):
+        done = t.run("check", "-c", name)
+        expect_equal(done.returncode, 1, name)
+        if name.endswith("/fifo"):  # nobody writes, so that it is empty
+            expect(done.stderr, "says why")
+        elif name != "/dev/tty":
+            expect(reason in done.stderr or "neither a regular file nor a pipe" in done.stderr, done.stderr)
+    config = t.write("piped.yaml", text)
+    for command in f"'{t.sluice}' check -c <(sleep 0.1; cat '{config}')", f"cat '{config}' | '{t.sluice}' check -c /dev/stdin":
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+        expect_equal((done.returncode, done.stderr), (0, ""), command)
+    done = subprocess.run(["bash", "-c", f"'{t.sluice}' check -c <(yes '#')"], capture_output=True, text=True, timeout=30, check=False)
+    expect_equal(done.returncode, 1, "exit status")
+    expect("over 4194304 bytes" in done.stderr, done.stderr)
+
+
+def test_a_body_has_an_end(t):
+    config = t.write("user.yaml", t.expand(USER, BACKENDS=endpoints("127.0.0.1:1"), PORT=1, ADMIN=2))
+    done = t.run("explain", "-c", config, "POST /v1/users", "--body", "/dev/zero")
+    expect_equal((done.returncode, done.stderr), (1, "sluice: /dev/zero: cannot be read: neither a regular file nor a pipe\n"))
+    command = f"""'{t.sluice}' explain -c '{config}' 'POST /v1/users' --body <(echo '{{"username": "a"}}')"""
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+    expect_equal((done.returncode, done.stderr), (0, ""))
+    command = f"'{t.sluice}' explain -c '{config}' 'POST /v1/users' --body - </dev/zero"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+    expect_equal((done.returncode, done.stderr), (1, "sluice: -: cannot be read: over 67108864 bytes\n"))
+
+
+def test_a_log_that_is_a_pipe_without_a_reader_is_refused(t):
+    fifo = os.path.join(t.folder, "fifo")
+    os.mkfifo(fifo)
+    text = USER.replace('access_log: {path: "-"}', f'access_log: {{path: "{fifo}"}}')
+    port, admin = harness.free_port(), harness.free_port()
+    config = t.write("log.yaml", t.expand(text, BACKENDS=endpoints("127.0.0.1:1"), PORT=port, ADMIN=admin))
+    done = t.run("run", "-c", config)
+    expect_equal(done.returncode, 1, "exit status")
+    expect(f"{fifo}: No such device or address" in done.stderr, done.stderr)
 
 
 def test_wrong_usage_exits_with_2(t):

@@ -1,8 +1,6 @@
 /* The hook files of a configuration: read, compiled and tried once; and which route has which. */
 #include "hooks/engine/set.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <mruby/compile.h>
 #include <mruby/dump.h>
 #include <mruby/error.h>
@@ -11,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "hooks/engine/prelude.h"
 #include "hooks/engine/ruby.h"
 
@@ -59,25 +57,12 @@ int gw_hook_compile(mrb_state *mrb, const char *path, struct gw_slice text, stru
 static int read_file(const struct gw_hook_file *file, struct gw_buf *out,
                      struct gw_diagnostics *errors)
 {
-    int fd = open(file->path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : 1;
-    while (n > 0 && out->len <= FILE_MAX_BYTES) {
-        n = read(fd, gw_buf_reserve(out, 65536), 65536);
-        if (n > 0)
-            out->len += (size_t)n;
-        else if (n < 0 && errno == EINTR)
-            n = 1;
-    }
-    int error = n < 0 ? errno : 0;
-    if (fd >= 0)
-        close(fd);
-    if (error != 0)
-        gw_diagnostics_add(errors, file->place, "cannot read hook \"%s\": %s", file->path,
-                           strerror(error));
-    else if (n > 0)
-        gw_diagnostics_add(errors, file->place, "hook \"%s\" is over %zu bytes", file->path,
-                           FILE_MAX_BYTES);
-    return error != 0 || n > 0 ? -1 : 0;
+    struct gw_error error;
+    if (gw_file_read(file->path, GW_FILE_REGULAR, FILE_MAX_BYTES, out, &error) == 0)
+        return 0;
+    gw_diagnostics_add(errors, file->place, "cannot read hook \"%s\": %s", file->path,
+                       error.message);
+    return -1;
 }
 
 static void compile_all(struct gw_hook_set *set, struct gw_diagnostics *errors)

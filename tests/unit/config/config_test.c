@@ -46,7 +46,7 @@ static void a_file_that_cannot_be_read_is_an_error(void **state)
     assert_null(gw_config_load("/nonexistent/a.yaml", &errors));
     assert_null(gw_config_load("/", &errors));
     char *messages = printed(&errors);
-    assert_string_equal(messages, "/: cannot be read: Is a directory\n"
+    assert_string_equal(messages, "/: cannot be read: neither a regular file nor a pipe\n"
                                   "/nonexistent/a.yaml: cannot be read: No such file or "
                                   "directory\n");
     free(messages);

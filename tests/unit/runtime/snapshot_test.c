@@ -244,7 +244,7 @@ static void a_descriptor_set_must_be_readable(void **state)
     path->text = "/";
     assert_null(gw_snapshot_create(l.config, &errors));
     assert_string_equal(errors.items[0].message,
-                        "cannot read descriptor set \"/\": Is a directory");
+                        "cannot read descriptor set \"/\": not a regular file");
     gw_diagnostics_dispose(&errors);
     unload(&l);
 }
