@@ -12,9 +12,10 @@ import grpc
 
 import feed
 import h2
+from answering import Answering, sound
 from beside import MIB, Beside
 from gateway_config import Recorder, user_answer
-from harness import FRAME_DATA, expect, expect_equal, expect_error, expect_within, free_port, http2_backend
+from harness import expect, expect_equal, expect_error, expect_within, free_port
 from others import CONFIG, GET_USER, Others
 from test_backends import END_STREAM, GRPC, USER_7, data, headers
 from test_grpc_web import TEXT, WEB, call_http1, call_http2, framed
@@ -190,46 +191,8 @@ def test_what_is_taken_is_told(t):
 # --- what is not sound, with the calls of others on the same connection ---
 
 
-class Answering:
-    """A backend of frames: a call for user NAME is answered with cases[NAME](stream), and all others after a while, as
-    Others want it. `on` is there for their sake."""
-
-    def __init__(self, t, cases):
-        self._others = framed(t.protos.new("user.v1.CreateUserResponse", user={"id": "7"}).SerializeToString())
-        self._cases, self._lock = cases, threading.Lock()
-        self._create, self._bodies = None, {}
-        self._raw = http2_backend(self._on_frame)
-        self.address, self.stop = self._raw.address, self._raw.stop
-
-    def on(self, _, function):
-        self._create = function
-
-    def _send(self, connection, frames):
-        with self._lock:
-            connection.sendall(frames)
-
-    def _on_frame(self, connection, kind, flags, stream, payload):
-        if kind != FRAME_DATA or not flags & END_STREAM:
-            return
-        name = payload[7:].decode()
-        if name in self._cases:
-            self._send(connection, self._cases[name](stream))
-        else:
-            threading.Thread(target=self._answer_slowly, args=[connection, stream], daemon=True).start()
-
-    def _answer_slowly(self, connection, stream):
-        self._create(type("Request", (), {"username": "x"}), None)
-        self._send(connection, sound(stream, self._others))
-
-
-def sound(stream, payload, **fields):
-    pieces = [payload[at:at + 16384] for at in range(0, len(payload), 16384)]
-    return (headers(stream, **GRPC, **fields) + b"".join(data(stream, one) for one in pieces)
-            + headers(stream, True, grpc_status="0"))
-
-
-def compressed(payload, encoding="gzip", **fields):
-    return lambda stream: sound(stream, framed(payload, flag=1), grpc_encoding=encoding, **fields)
+def compressed(payload, encoding="gzip"):
+    return lambda stream: sound(stream, framed(payload, flag=1), ("grpc-encoding", encoding))
 
 
 def bomb(size):
@@ -273,19 +236,19 @@ UNSOUND = {
     "wrong sum": (compressed(gzip.compress(USER)[:-8] + bytes(8)), 13, "damaged"),
     "more behind": (compressed(gzip.compress(USER) + b"x"), 13, "damaged"),
     "two zlib": (compressed(zlib.compress(USER) * 2, "deflate"), 13, "damaged"),
-    "flag 2": (lambda s: sound(s, framed(gzip.compress(USER), flag=2), grpc_encoding="gzip"), 13, "flag"),
+    "flag 2": (lambda s: sound(s, framed(gzip.compress(USER), flag=2), ("grpc-encoding", "gzip")), 13, "flag"),
     "no end": (lambda s: headers(s, **GRPC, grpc_encoding="gzip") + data(s, framed(gzip.compress(USER), flag=1), END_STREAM),
                2, "grpc-status"),
-    "second message": (lambda s: sound(s, framed(gzip.compress(USER), flag=1) * 2, grpc_encoding="gzip"), 13, "several"),
-    "many bombs": (lambda s: sound(s, framed(gzip.compress(bytes(4 * MIB)), flag=1) * 40, grpc_encoding="gzip"),
+    "second message": (lambda s: sound(s, framed(gzip.compress(USER), flag=1) * 2, ("grpc-encoding", "gzip")), 13, "several"),
+    "many bombs": (lambda s: sound(s, framed(gzip.compress(bytes(4 * MIB)), flag=1) * 40, ("grpc-encoding", "gzip")),
                    13, "several"),
 }
 SOUND = {
     "gzip": compressed(gzip.compress(USER)),
     "deflate": compressed(zlib.compress(USER), "deflate"),
     "members": compressed(gzip.compress(USER[:2]) + gzip.compress(b"") + gzip.compress(USER[2:])),
-    "not all": lambda s: sound(s, USER_7, grpc_encoding="gzip"),
-    "not at all": lambda s: sound(s, USER_7, grpc_encoding="snappy"),
+    "not all": lambda s: sound(s, USER_7, ("grpc-encoding", "gzip")),
+    "not at all": lambda s: sound(s, USER_7, ("grpc-encoding", "snappy")),
 }
 
 
@@ -302,7 +265,7 @@ def test_unsound_compression_fails_its_own_call(t):
             response = others.gateway.get("/v1/users/" + name.replace(" ", "%20"))
             expect_equal((response.status, response.body), (200, b'{"user":{"id":"7"}}'), name)
             expect(response.header("grpc-encoding") is None, f"{name}: {response.headers}")
-    expect_equal(others.backend._raw.connections, 1, "connections to the backend")
+    expect_equal(others.backend.connections, 1, "connections to the backend")
 
 
 def ask_for(t, name):
