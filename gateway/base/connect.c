@@ -30,3 +30,25 @@ int gw_connect_result(h2o_socket_t *socket)
         return errno;
     return failed;
 }
+
+enum gw_accept_failure gw_accept_failure_of(int error)
+{
+    switch (error) {
+    case EAGAIN:
+        return GW_ACCEPT_NONE;
+    case EINTR:
+    case ECONNABORTED:
+    case ENETDOWN:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+    case EPERM: /* a rule of the firewall */
+        return GW_ACCEPT_NEXT;
+    default:
+        return GW_ACCEPT_PAUSE;
+    }
+}

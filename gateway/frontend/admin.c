@@ -4,15 +4,15 @@
 #include <h2o/http1.h>
 #include <stdlib.h>
 
+#include "base/connect.h"
 #include "base/mem.h"
-
-#define PAUSE_MS 100
 
 struct gw_admin {
     struct gw_frontend *frontend;
     h2o_globalconf_t config;
     h2o_context_t context;
-    h2o_socket_t *listener;
+    h2o_socket_t *listener; /* NULL: closed */
+    uint32_t connections;
     struct gw_timer pause; /* of accepting, after the process ran out of files */
 };
 
@@ -129,6 +129,37 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     return 0;
 }
 
+static void on_accept(h2o_socket_t *listener, const char *error);
+
+static bool is_full(const struct gw_admin *admin)
+{
+    return admin->connections >= admin->frontend->descriptors.admin;
+}
+
+static void resume_accepting(struct gw_admin *admin)
+{
+    if (admin->listener != NULL && !is_full(admin) && !gw_timer_is_running(&admin->pause) &&
+        !h2o_socket_is_reading(admin->listener))
+        h2o_socket_read_start(admin->listener, on_accept);
+}
+
+static void on_close(void *data)
+{
+    struct gw_admin *admin = data;
+    admin->connections--;
+    resume_accepting(admin);
+}
+
+static void pause_accepting(struct gw_admin *admin, int error)
+{
+    struct gw_frontend *frontend = admin->frontend;
+    gw_shortage_tell(frontend, gw_metrics_shard(frontend->metrics, frontend->control_shard),
+                     GW_SHORTAGE_ADMIN, error);
+    h2o_socket_read_stop(admin->listener);
+    gw_timer_start(frontend->control_loop, &admin->pause,
+                   gw_loop_now_ms(frontend->control_loop) + GW_ACCEPT_PAUSE_MS);
+}
+
 static void on_accept(h2o_socket_t *listener, const char *error)
 {
     struct gw_admin *admin = listener->data;
@@ -136,21 +167,23 @@ static void on_accept(h2o_socket_t *listener, const char *error)
         return;
     h2o_socket_t *sock = h2o_evloop_socket_accept(listener);
     if (sock == NULL) {
-        if (errno == EMFILE || errno == ENFILE) {
-            h2o_socket_read_stop(listener);
-            gw_timer_start(admin->frontend->control_loop, &admin->pause,
-                           gw_loop_now_ms(admin->frontend->control_loop) + PAUSE_MS);
-        }
+        int failed = errno;
+        if (gw_accept_failure_of(failed) == GW_ACCEPT_PAUSE)
+            pause_accepting(admin, failed);
         return;
     }
+    admin->connections++;
+    if (is_full(admin))
+        h2o_socket_read_stop(listener); /* until one is gone */
+    sock->on_close.cb = on_close;
+    sock->on_close.data = admin;
     h2o_accept_ctx_t accept = {.ctx = &admin->context, .hosts = admin->config.hosts};
     h2o_http1_accept(&accept, sock, *h2o_get_timestamp(&admin->context, NULL, NULL));
 }
 
 static void on_pause_end(struct gw_timer *timer)
 {
-    h2o_socket_read_start(H2O_STRUCT_FROM_MEMBER(struct gw_admin, pause, timer)->listener,
-                          on_accept);
+    resume_accepting(H2O_STRUCT_FROM_MEMBER(struct gw_admin, pause, timer));
 }
 
 struct gw_admin *gw_admin_create(struct gw_frontend *frontend, struct gw_loop *loop, int fd)
@@ -188,6 +221,7 @@ void gw_admin_destroy(struct gw_admin *admin)
         return;
     gw_timer_stop(admin->frontend->control_loop, &admin->pause);
     h2o_socket_close(admin->listener);
+    admin->listener = NULL;
     admin->config.http1.callbacks.foreach_request(&admin->context, close_request, NULL);
     for (int i = 0; i < 100 && !h2o_linklist_is_empty(&admin->context.http1._conns); i++)
         gw_loop_turn(admin->frontend->control_loop, 1);

@@ -203,8 +203,15 @@ static void on_close(void *data)
 
 void gw_connection_linger(struct gw_connection *connection)
 {
-    if (connection->linger.fd < 0 && !connection->worker->draining)
-        connection->linger.fd = fcntl(h2o_socket_get_fd(connection->sock), F_DUPFD_CLOEXEC, 0);
+    if (connection->linger.fd >= 0 || connection->worker->draining)
+        return;
+    int fd = fcntl(h2o_socket_get_fd(connection->sock), F_DUPFD_CLOEXEC, 0);
+    /* Clients have one descriptor each: a second is not worth what endpoints need. */
+    if (fd >= 0 && (uint64_t)fd >= connection->worker->frontend->descriptors.from) {
+        close(fd);
+        return;
+    }
+    connection->linger.fd = fd;
 }
 
 void gw_connection_close(struct gw_connection *connection)

@@ -11,6 +11,8 @@
 #include "frontend/error_stream.h"
 #include "frontend/hooked.h"
 
+#define CANNOT_OPEN "the file cannot be opened now"
+
 /* One for each route of the snapshot; those that lead elsewhere stay zero. libh2o knows a handler's
  * prefix from its path configuration, which is in no host: the gateway's handler calls it. */
 struct folder {
@@ -89,10 +91,36 @@ static int check(const char *folder, struct gw_slice name, gw_pool *pool, uint64
 
 static void fail(struct gw_exchange *x, int http_status)
 {
-    struct gw_slice message =
-        http_status == 403 ? GW_SLICE("the file may not be read") : GW_SLICE("no such file");
+    struct gw_slice message = http_status == 403   ? GW_SLICE("the file may not be read")
+                              : http_status == 503 ? GW_SLICE(CANNOT_OPEN)
+                                                   : GW_SLICE("no such file");
     gw_exchange_answer_error(x, http_status, gw_status_of_http_error(http_status), message,
                              (struct gw_slice){0});
+}
+
+static void tell_shortage(const struct gw_exchange *x)
+{
+    gw_shortage_tell(x->worker->frontend, x->worker->shard, GW_SHORTAGE_FILE, EMFILE);
+}
+
+static void give_back(void *p)
+{
+    struct gw_frontend **frontend = p;
+    __atomic_fetch_sub(&(*frontend)->open_files, 1, __ATOMIC_RELAXED);
+}
+
+/* A client may ask for many files on one connection: one more of the descriptors that files share,
+ * until libh2o closes it with the request. */
+static bool take_descriptor(struct gw_exchange *x)
+{
+    struct gw_frontend *frontend = x->worker->frontend;
+    uint32_t count = __atomic_add_fetch(&frontend->open_files, 1, __ATOMIC_RELAXED);
+    struct gw_frontend **held = h2o_mem_alloc_shared(&x->req->pool, sizeof(*held), give_back);
+    *held = frontend;
+    if (count <= frontend->descriptors.files)
+        return true;
+    tell_shortage(x);
+    return false;
 }
 
 struct error_filter {
@@ -105,6 +133,10 @@ struct error_filter {
 static void on_setup_ostream(h2o_req_prefilter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
 {
     if (req->res.status >= 400) {
+        if (req->res.status == 503) { /* which libh2o says for want of a descriptor */
+            tell_shortage(((struct error_filter *)self)->exchange);
+            req->res.reason = CANNOT_OPEN;
+        }
         ssize_t at = h2o_find_header(&req->res.headers, H2O_TOKEN_CONTENT_RANGE, -1);
         h2o_iovec_t range = at >= 0 ? req->res.headers.entries[at].value : (h2o_iovec_t){NULL, 0};
         slot = gw_error_stream_put(((struct error_filter *)self)->exchange,
@@ -176,6 +208,10 @@ void gw_files_send(struct gw_exchange *x)
 {
     h2o_req_t *req = x->req;
     const struct folder *folder = &x->worker->frontend->files->folders[x->route->index];
+    if (!take_descriptor(x)) {
+        fail(x, 503);
+        return;
+    }
     gw_exchange_await_taking(x);
     gw_exchange_add_headers(x, (struct gw_slice){0});
     struct error_filter *filter = (void *)h2o_add_prefilter(req, sizeof(*filter));

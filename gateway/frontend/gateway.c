@@ -1,14 +1,14 @@
 #include "frontend/gateway.h"
 
-#include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/open_files.h"
 #include "base/signals.h"
 #include "frontend/address_limit.h"
 #include "frontend/admin.h"
@@ -21,8 +21,6 @@
 #include "frontend/upstream_log.h"
 #include "frontend/worker.h"
 
-/* Most files that the process asks to have open, where the system would give any number. */
-#define FILES_MAX (1u << 20)
 /* libh2o's one time limit, on the wall clock, never comes to act: connection.c has ours. */
 #define LIBH2O_TIMEOUT_MS ((uint64_t)10 * 365 * 24 * 3600 * 1000)
 
@@ -96,18 +94,23 @@ static uint32_t usable_cores(void)
     return sched_getaffinity(0, sizeof(set), &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
 }
 
-/* Each client and each connection to an endpoint takes a file descriptor; shells give 1024. */
-static void raise_file_limit(uint32_t connections)
+static int share_descriptors(struct gw_frontend *frontend, struct gw_error *error)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur <= connections)
+    uint64_t limit = gw_open_files_raise();
+    uint32_t wanted = frontend->config->limits.connections;
+    struct gw_descriptor_needs needs =
+        gw_descriptors_need(frontend->config, frontend->worker_count, gw_open_files_count(), limit);
+    uint64_t least = gw_descriptors_share(&needs, &frontend->descriptors);
+    if (least > 0)
+        return gw_error_set(error, GW_UNAVAILABLE, GW_NO_POSITION,
+                            "%" PRIu64 " files may be open (ulimit -n), expected at least %" PRIu64,
+                            limit, least);
+    if (frontend->descriptors.connections < wanted)
         fprintf(stderr,
-                "sluice: only %llu files may be open (ulimit -n), fewer than limits.connections\n",
-                (unsigned long long)limit.rlim_cur);
+                "sluice: %" PRIu32 " clients at a time, not %" PRIu32
+                " as limits.connections has it: %" PRIu64 " files may be open (ulimit -n)\n",
+                frontend->descriptors.connections, wanted, limit);
+    return 0;
 }
 
 static void configure_h2o(struct gw_frontend *frontend)
@@ -138,6 +141,7 @@ static void register_metrics(struct gw_frontend *frontend, const char *version)
     frontend->request_memory_bytes =
         gw_metrics_add(metrics, GW_GAUGE, "http_request_memory_bytes",
                        "Memory that requests and answers take, of limits.request_memory.", NULL, 0);
+    gw_shortages_register(&frontend->shortages, metrics);
     frontend->rejected_connections =
         gw_metrics_add(metrics, GW_COUNTER, "http_connections_rejected_total",
                        "Client connections closed at once, over limits.connections or "
@@ -254,8 +258,7 @@ static struct gw_hook_watchdog *watch_hooks(struct gw_frontend *frontend,
 {
     if (frontend->hooks == NULL)
         return NULL;
-    struct gw_metrics_shard *shard =
-        gw_metrics_shard(frontend->metrics, frontend->worker_count + CONTROL_SHARD);
+    struct gw_metrics_shard *shard = gw_metrics_shard(frontend->metrics, frontend->control_shard);
     *ret_log = gw_line_log_writer_create(frontend->hook_log, frontend->control_loop, shard);
     return gw_hook_watchdog_create(frontend->hooks, frontend->control_loop, shard,
                                    gw_worker_log_hook, *ret_log);
@@ -295,6 +298,9 @@ int gw_gateway_run(const struct gw_snapshot *snapshot, struct gw_hook_set *hooks
     frontend->config = config;
     frontend->hooks = has_hooks(snapshot, hooks) ? hooks : NULL;
     frontend->worker_count = config->workers ? config->workers : usable_cores();
+    frontend->control_shard = frontend->worker_count + CONTROL_SHARD;
+    if (share_descriptors(frontend, error) != 0)
+        return -1;
     frontend->workers = gw_alloc(frontend->worker_count * sizeof(*frontend->workers));
     frontend->listen_fds = gw_alloc(config->listener_count * sizeof(*frontend->listen_fds));
     for (size_t i = 0; i < config->listener_count; i++)
@@ -309,9 +315,8 @@ int gw_gateway_run(const struct gw_snapshot *snapshot, struct gw_hook_set *hooks
     frontend->request_memory.most_bytes = config->limits.request_memory_bytes;
     if (config->limits.connections_per_address > 0)
         frontend->address_limit = gw_address_limit_create(config->limits.connections_per_address,
-                                                          config->limits.connections);
+                                                          frontend->descriptors.connections);
     configure_h2o(frontend);
-    raise_file_limit(config->limits.connections);
 
     control.loop = gw_loop_create();
     frontend->control_loop = control.loop;
@@ -322,7 +327,7 @@ int gw_gateway_run(const struct gw_snapshot *snapshot, struct gw_hook_set *hooks
         failed = open_frontend(frontend, &admin_fd, error);
     if (failed == 0) {
         gw_metrics_freeze(frontend->metrics);
-        gw_gauge_set(gw_metrics_shard(frontend->metrics, frontend->worker_count),
+        gw_gauge_set(gw_metrics_shard(frontend->metrics, frontend->control_shard),
                      frontend->build_info, 1);
         for (uint32_t i = 0; i < frontend->worker_count; i++) {
             frontend->workers[i].frontend = frontend;

@@ -9,9 +9,11 @@
 #include "base/loop.h"
 #include "base/strmap.h"
 #include "frontend/access_log.h"
+#include "frontend/descriptors.h"
 #include "frontend/http_metrics.h"
 #include "frontend/answer_memory.h"
 #include "frontend/request_memory.h"
+#include "frontend/shortage.h"
 #include "metrics/metrics.h"
 #include "runtime/snapshot.h"
 #include "tls/handshake.h"
@@ -44,11 +46,15 @@ struct gw_frontend {
     struct gw_address_limit *address_limit; /* NULL: none */
     struct gw_worker *workers;
     uint32_t worker_count;
+    uint32_t control_shard;    /* of metrics: the control thread's */
     pthread_barrier_t started; /* of the workers, which then accept, and the control thread */
     struct gw_loop *control_loop;
     int is_ready;               /* atomic; /ready */
     uint32_t ended_workers;     /* control thread's */
     uint32_t total_connections; /* atomic */
+    uint32_t open_files;        /* atomic; that are answered with */
+    struct gw_descriptor_shares descriptors;
+    struct gw_shortages shortages;
     struct gw_request_memory_total request_memory;
     gw_metric build_info, open_connections, rejected_connections, request_memory_bytes;
     gw_metric handshakes[GW_TLS_OUTCOMES + 1]; /* by enum gw_tls_outcome; the last: too slow */

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/connect.h"
 #include "base/mem.h"
 #include "frontend/address_limit.h"
 #include "frontend/connection.h"
@@ -15,8 +16,6 @@
 
 /* Connections taken in one turn, so that those already open get their share. */
 #define ACCEPT_MOST 16
-/* Rest after the process ran out of file descriptors. */
-#define PAUSE_MS 100
 
 int gw_listener_bind(const char *address, struct gw_error *error)
 {
@@ -103,7 +102,7 @@ static bool take_place(const struct gw_worker *worker, const struct gw_peer *pee
         return false;
     }
     uint32_t total = __atomic_add_fetch(&frontend->total_connections, 1, __ATOMIC_RELAXED);
-    if (total <= frontend->config->limits.connections)
+    if (total <= frontend->descriptors.connections)
         return true;
     __atomic_fetch_sub(&frontend->total_connections, 1, __ATOMIC_RELAXED);
     gw_address_limit_leave(frontend->address_limit, peer);
@@ -140,7 +139,16 @@ static void on_pause_end(struct gw_timer *timer)
     h2o_socket_read_start(listener->sock, on_readable);
 }
 
-/* Accepts at most `most`; returns how many. */
+static void pause_accepting(struct gw_listener *listener, int error)
+{
+    struct gw_worker *worker = listener->worker;
+    gw_shortage_tell(worker->frontend, worker->shard, GW_SHORTAGE_CLIENT, error);
+    h2o_socket_read_stop(listener->sock);
+    gw_timer_start(worker->loop, &listener->pause,
+                   gw_loop_now_ms(worker->loop) + GW_ACCEPT_PAUSE_MS);
+}
+
+/* Accepts at most `most`; returns how many it has tried. */
 static int accept_some(struct gw_listener *listener, int most)
 {
     for (int i = 0; i < most; i++) {
@@ -149,11 +157,12 @@ static int accept_some(struct gw_listener *listener, int most)
         int fd = accept4(h2o_socket_get_fd(listener->sock), (struct sockaddr *)&address, &length,
                          SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                h2o_socket_read_stop(listener->sock);
-                gw_timer_start(listener->worker->loop, &listener->pause,
-                               gw_loop_now_ms(listener->worker->loop) + PAUSE_MS);
-            }
+            int error = errno;
+            enum gw_accept_failure failure = gw_accept_failure_of(error);
+            if (failure == GW_ACCEPT_NEXT)
+                continue;
+            if (failure == GW_ACCEPT_PAUSE)
+                pause_accepting(listener, error);
             return i;
         }
         struct gw_peer peer;

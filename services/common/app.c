@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/open_files.h"
 #include "base/signals.h"
 #include "common/call_metrics.h"
 #include "common/descriptor_set.h"
@@ -18,6 +19,10 @@
 #include "grpc/health.h"
 #include "grpc/reflection.h"
 
+/* Clients at a time, where the process may have as many descriptors. */
+#define CONNECTIONS_MAX 10000
+/* Descriptors for the database and its journal, and for the pages. */
+#define RESERVE (16 + GW_PAGES_CONNECTIONS_MAX)
 /* How long calls may take to finish once the end is announced. */
 #define SHUTDOWN_TIMEOUT_MS 10000
 
@@ -150,14 +155,26 @@ static int open_port(const struct instance *self, uint16_t port)
     return fd >= 0 ? fd : complain(self->app, about, strerror(errno));
 }
 
+/* Clients that are idle must not keep the pages from answering. */
+static uint32_t connections_max(void)
+{
+    uint64_t limit = gw_open_files_raise(), open = gw_open_files_count();
+    uint64_t left = limit > open ? limit - open : 1;
+    uint64_t most = left - (left / 2 < RESERVE ? left / 2 : RESERVE);
+    return most < CONNECTIONS_MAX ? (uint32_t)most : CONNECTIONS_MAX;
+}
+
 static int start_grpc(struct instance *self)
 {
     struct gw_error error;
     int fd = open_port(self, self->options.port);
     if (fd < 0)
         return -1;
-    struct gw_grpc_server_options options = {.on_call_end = gw_call_metrics_on_call_end,
-                                             .arg = self->calls};
+    struct gw_grpc_server_options options = {
+        .limits.max_connections = connections_max(),
+        .on_call_end = gw_call_metrics_on_call_end,
+        .arg = self->calls,
+    };
     self->server = gw_grpc_server_create(self->loop, &options);
     gw_service_add(self->server, self->app->service, self->app->methods, self->db);
     self->health = gw_health_create(self->server);

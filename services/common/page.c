@@ -1,16 +1,16 @@
 #include "common/page.h"
 
+#include <errno.h>
 #include <h2o.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/connect.h"
 #include "base/mem.h"
 
 enum {
-    CONNECTIONS_MAX = 64,
     REQUEST_BODY_MAX_BYTES = 1024, /* nobody sends one */
-    ACCEPT_PAUSE_MS = 100,
     CLOSE_TURNS_MAX = 100,
 };
 
@@ -79,12 +79,14 @@ static void on_accept(h2o_socket_t *listener, const char *error)
         return;
     h2o_socket_t *socket = h2o_evloop_socket_accept(listener);
     if (socket == NULL) {
-        /* Out of descriptors, perhaps: the listener stays readable, and we would spin. */
-        h2o_socket_read_stop(listener);
-        gw_timer_start(pages->loop, &pages->resume, gw_loop_now_ms(pages->loop) + ACCEPT_PAUSE_MS);
+        if (gw_accept_failure_of(errno) == GW_ACCEPT_PAUSE) {
+            h2o_socket_read_stop(listener);
+            gw_timer_start(pages->loop, &pages->resume,
+                           gw_loop_now_ms(pages->loop) + GW_ACCEPT_PAUSE_MS);
+        }
         return;
     }
-    if (pages->connections == CONNECTIONS_MAX) {
+    if (pages->connections == GW_PAGES_CONNECTIONS_MAX) {
         h2o_socket_close(socket);
         return;
     }

@@ -6,6 +6,9 @@
 #include "base/buf.h"
 #include "base/loop.h"
 
+/* At a time; more are closed. */
+#define GW_PAGES_CONNECTIONS_MAX 64
+
 struct gw_pages;
 
 struct gw_page {

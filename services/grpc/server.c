@@ -3,11 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/connect.h"
 #include "grpc/server_connection.h"
 
 #define ACCEPTS_PER_TURN 32
-/* Out of file descriptors, accept would fail, and wake us, over and over. */
-#define ACCEPT_PAUSE_MS 100
 #define SWEEP_MS 1000
 
 struct gw_server_listener {
@@ -120,10 +119,10 @@ static void on_accept(h2o_socket_t *socket, const char *error)
             continue;
         if (is_full(listener->server)) {
             h2o_socket_read_stop(socket); /* until one is gone */
-        } else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
+        } else if (gw_accept_failure_of(errno) == GW_ACCEPT_PAUSE) {
             h2o_socket_read_stop(socket);
             gw_timer_start(listener->server->loop, &listener->pause,
-                           gw_loop_now_ms(listener->server->loop) + ACCEPT_PAUSE_MS);
+                           gw_loop_now_ms(listener->server->loop) + GW_ACCEPT_PAUSE_MS);
         }
         return;
     }

@@ -568,6 +568,11 @@ def expect_started(process):
         raise kind(f"{process.name} ended: {process.output()}")
 
 
+def limited(command, nofile):
+    """`command` under a hard limit of open files; None: under the system's."""
+    return command if nofile is None else ["prlimit", f"--nofile={nofile}:{nofile}", *command]
+
+
 def started_on_free_ports(start):
     for _ in range(3):
         try:
@@ -580,12 +585,12 @@ def started_on_free_ports(start):
 class Service(Process):
     """One of ours."""
 
-    def __init__(self, t, name, db=None, port=None, health_port=None, options=()):
+    def __init__(self, t, name, db=None, port=None, health_port=None, options=(), nofile=None):
         self.port, self.health_port = port or free_port(), health_port or free_port()
         self.db = db or os.path.join(t.folder, name + ".db")
         command = [os.path.join(t.build, "services", name), "--port", str(self.port)]
         command += ["--health-port", str(self.health_port), "--db", self.db, *options]
-        super().__init__(name, command, os.path.join(t.folder, f"{name}-{self.port}.log"))
+        super().__init__(name, limited(command, nofile), os.path.join(t.folder, f"{name}-{self.port}.log"))
         wait_for(f"{name} to listen", lambda: not self.is_running() or is_listening(self.health_port))
         expect_started(self)
 
@@ -595,12 +600,12 @@ class Service(Process):
 
 
 class Gateway(Process):
-    def __init__(self, t, config, env=None, log=None):
+    def __init__(self, t, config, env=None, log=None, nofile=None):
         self.port, self.admin_port = free_port(), free_port()
         self.config = t.write("gateway.yaml", t.expand(config, PORT=self.port, ADMIN=self.admin_port))
         command = [t.sluice, "run", "-c", self.config]
         log = log or os.path.join(t.folder, f"sluice-{self.port}.log")
-        super().__init__("sluice", command, log, {**os.environ, **(env or {})})
+        super().__init__("sluice", limited(command, nofile), log, {**os.environ, **(env or {})})
         wait_for("sluice to be ready", lambda: not self.is_running() or self.is_ready())
         expect_started(self)
 
@@ -731,10 +736,10 @@ class Context:
     def service(self, name, **options):
         return self.started(started_on_free_ports(lambda: Service(self, name, **options)))
 
-    def gateway(self, config, env=None, log=None, **values):
-        """`log`: the file for its standard output and error."""
+    def gateway(self, config, env=None, log=None, nofile=None, **values):
+        """`log`: the file for its standard output and error; `nofile`: how many files it may have open."""
         config = self.expand_known(config, values)
-        return self.started(started_on_free_ports(lambda: Gateway(self, config, env, log)))
+        return self.started(started_on_free_ports(lambda: Gateway(self, config, env, log, nofile)))
 
     def expand_known(self, config, values):
         """@NAME@ of the test's own values; the gateway fills in its ports."""

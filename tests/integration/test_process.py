@@ -240,27 +240,5 @@ def test_a_thread_that_cannot_start_ends_the_start(t):
 def test_too_few_files_for_the_listeners_of_all_workers_end_the_start(t):
     ports = ", ".join(['{address: "127.0.0.1:0"}'] * 30)
     config = USER.replace('{address: "127.0.0.1:@PORT@"}', ports)
-    expect_equal(start_within(t, "nofile", 60, config).splitlines()[-1],
-                 "sluice: cannot open a listening socket once more: Too many open files")
-
-
-def test_it_goes_on_when_files_run_out(t):
-    """With a hard limit: clients wait, nothing spins, and all is well when some have left."""
-    backend = user_backend(t)
-    gateway = user_gateway(t, backend.address)
-    resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (60, 60))
-    clients = [gateway.client() for _ in range(100)]
-    time.sleep(0.3)
-    before = time.monotonic(), cpu_seconds(gateway.pid)
-    time.sleep(1)
-    spent = (cpu_seconds(gateway.pid) - before[1]) / (time.monotonic() - before[0])
-    expect_within(spent, 0, 0.3, "share of a core while no file is left")
-    for client in clients:
-        client.close()
-    expect_equal(gateway.get("/v1/users/1").status, 200)
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / harness.os.sysconf("SC_CLK_TCK")
+    expect_equal(start_within(t, "nofile", 60, config),
+                 "sluice: 60 files may be open (ulimit -n), expected at least 126\n")
