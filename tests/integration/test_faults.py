@@ -427,3 +427,36 @@ def test_endpoints_that_fail_and_are_back_are_told_on_stderr(t):
     t.backend(methods, port=port)
     harness.wait_for("the line", lambda: back in gateway.output())
     expect_equal((gateway.output().count(fails), gateway.output().count(back)), (1, 1), "lines")
+
+
+class FullQueue:
+    """A port that takes no connection and refuses none: its queue is full, and SYNs are dropped."""
+
+    def __init__(self):
+        self._listener = harness.socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.port = self._listener.getsockname()[1]
+        self._clients = [harness.socket.socket() for _ in range(4)]
+        for client in self._clients:
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", self.port))
+
+    def close(self):
+        for one in [*self._clients, self._listener]:
+            one.close()
+
+
+def test_why_an_endpoint_fails_is_told_apart_on_stderr(t):
+    full, refused = FullQueue(), harness.free_port()
+    mute = t.raw_backend(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
+    gateway = user_gateway(t, f"127.0.0.1:{full.port}", f"127.0.0.1:{refused}", mute.address, "nowhere.invalid:1",
+                           config=USER.replace("timeout: 2s", "timeout: 2s\n    pool: {connect_timeout: 300ms}"))
+    for endpoint, why in [
+        (f"127.0.0.1:{full.port}", "cannot connect: Connection timed out"),
+        (f"127.0.0.1:{refused}", "cannot connect: Connection refused"),
+        (mute.address, "the peer does not speak HTTP/2"),
+        ("nowhere.invalid:1", ""),  # in the resolver's words
+    ]:
+        line = f"sluice: user-service: {endpoint} fails: {why}"
+        harness.wait_for(line, lambda line=line: line in gateway.output())
+        expect_equal(gateway.output().count(f"{endpoint} fails"), 1, f"lines about {endpoint}")
+    full.close()
