@@ -14,6 +14,7 @@
 #include "frontend/answer_memory.h"
 #include "frontend/request_memory.h"
 #include "frontend/shortage.h"
+#include "frontend/upstream_log.h"
 #include "metrics/metrics.h"
 #include "runtime/snapshot.h"
 #include "tls/handshake.h"
@@ -55,6 +56,7 @@ struct gw_frontend {
     uint32_t open_files;        /* atomic; that are answered with */
     struct gw_descriptor_shares descriptors;
     struct gw_shortages shortages;
+    struct gw_upstream_log upstream_log;
     struct gw_request_memory_total request_memory;
     gw_metric build_info, open_connections, rejected_connections, request_memory_bytes;
     gw_metric handshakes[GW_TLS_OUTCOMES + 1]; /* by enum gw_tls_outcome; the last: too slow */

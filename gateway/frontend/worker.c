@@ -10,6 +10,7 @@
 #include "frontend/hooked.h"
 #include "frontend/http2.h"
 #include "frontend/listener.h"
+#include "frontend/upstream_log.h"
 #include "frontend/websocket.h"
 
 #define SWEEP_MS 1000
@@ -31,6 +32,8 @@ static void on_sweep(struct gw_timer *timer)
                  (int64_t)__atomic_load_n(&worker->connection_count, __ATOMIC_RELAXED));
     gw_gauge_set(worker->shard, worker->frontend->request_memory_bytes,
                  (int64_t)worker->request_memory.held_bytes);
+    if (worker->index == 0)
+        gw_upstream_log_sweep(worker->frontend);
     if (worker->draining) {
         if (now >= worker->close_idle_ms)
             gw_connections_close_idle(worker);

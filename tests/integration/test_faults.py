@@ -1,5 +1,6 @@
 """Backends that fail in every way there is; the gateway says so and goes on."""
 
+import re
 import threading
 import time
 
@@ -460,3 +461,17 @@ def test_why_an_endpoint_fails_is_told_apart_on_stderr(t):
         harness.wait_for(line, lambda line=line: line in gateway.output())
         expect_equal(gateway.output().count(f"{endpoint} fails"), 1, f"lines about {endpoint}")
     full.close()
+
+
+def test_endpoints_that_come_and_go_do_not_fill_the_log(t):
+    ports = [harness.free_port() for _ in range(150)]
+    gateway = user_gateway(t, *[f"127.0.0.1:{port}" for port in ports])
+
+    def changes():
+        """That had a line, and all."""
+        told = gateway.output().count(" fails: cannot connect: Connection refused")
+        rest = re.findall(r"sluice: (\d+) more changes of endpoints; /stats has", gateway.output())
+        return told, told + sum(map(int, rest))
+
+    harness.wait_for("all to be told", lambda: changes()[1] == 150)
+    expect_within(changes()[0], 100, 130, "lines")
