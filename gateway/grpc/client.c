@@ -141,6 +141,7 @@ static void dispose(struct gw_grpc_client *client)
     gw_task_cancel(client->loop, &client->flush);
     gw_task_cancel(client->loop, &client->inflate);
     gw_header_block_clear(&client->block);
+    gw_block_fit_dispose(&client->fit);
     free(client);
 }
 
@@ -164,6 +165,12 @@ static bool has_gone_out(const struct gw_grpc_client *client, const struct gw_cl
     return nghttp2_session_find_stream(client->session, call->stream_id) != NULL;
 }
 
+static void wear_out(struct gw_grpc_client *client)
+{
+    client->is_worn = true;
+    gw_grpc_client_drain(client);
+}
+
 static bool try_reset(struct gw_grpc_client *client, const struct gw_client_call *call)
 {
     if (has_gone_out(client, call) &&
@@ -172,6 +179,13 @@ static bool try_reset(struct gw_grpc_client *client, const struct gw_client_call
     nghttp2_submit_rst_stream(client->session, NGHTTP2_FLAG_NONE, call->stream_id, NGHTTP2_CANCEL);
     gw_client_flush_later(client);
     return true;
+}
+
+void gw_client_count_reset(struct gw_grpc_client *client)
+{
+    if (gw_budget_spend(&client->resets, gw_loop_now_ms(client->loop)))
+        return;
+    wear_out(client);
 }
 
 static void start_reset_timer(struct gw_grpc_client *client)
@@ -197,8 +211,7 @@ void gw_client_reset(struct gw_grpc_client *client, struct gw_client_call *call)
 {
     if (try_reset(client, call))
         return;
-    client->is_worn = true;
-    gw_grpc_client_drain(client);
+    wear_out(client);
     call->is_unreset = true;
     TAILQ_INSERT_TAIL(&client->unreset, call, due_link);
     if (!gw_timer_is_running(&client->reset_timer))
@@ -270,13 +283,17 @@ static bool run_due(struct gw_grpc_client *client)
 }
 
 /* GOAWAY, as far as the socket takes it at once. */
+static void say_goodbye(struct gw_grpc_client *client, uint32_t error_code)
+{
+    nghttp2_session_terminate_session(client->session, error_code);
+    if (gw_h2_output_collect(&client->output, client->session) == 0)
+        gw_h2_output_write(&client->output, client->socket, on_written);
+}
+
 static void close_drained(struct gw_grpc_client *client)
 {
-    if (client->session != NULL) {
-        nghttp2_session_terminate_session(client->session, NGHTTP2_NO_ERROR);
-        if (gw_h2_output_collect(&client->output, client->session) == 0)
-            gw_h2_output_write(&client->output, client->socket, on_written);
-    }
+    if (client->session != NULL)
+        say_goodbye(client, NGHTTP2_NO_ERROR);
     shut(client, GW_UNAVAILABLE, 503, "the connection was drained");
 }
 
@@ -327,6 +344,21 @@ static void on_inflate(struct gw_task *task)
     gw_client_leave(client);
 }
 
+/* 0, or why the session cannot go on: GW_BLOCK_FIT_TOO_LARGE, or else. */
+static int feed(struct gw_grpc_client *client, const void *bytes, size_t length)
+{
+    struct gw_slice input = gw_slice(bytes, length), piece;
+    int rc;
+    while ((rc = gw_block_fit_next(&client->fit, &input, &piece)) == GW_BLOCK_FIT_PIECE) {
+        if (nghttp2_session_mem_recv(client->session, (const uint8_t *)piece.base, piece.len) < 0)
+            return GW_BLOCK_FIT_MALFORMED;
+        if (client->fit.stood_in_bytes > 0 && !client->block.is_over)
+            gw_header_block_leave_out(&client->block, gw_slice(NULL, 0),
+                                      client->fit.stood_in_bytes);
+    }
+    return rc;
+}
+
 /* A peer that closes behind its GOAWAY makes our writing fail before we have read which calls it
  * did not take. */
 static void read_what_is_left(struct gw_grpc_client *client)
@@ -334,7 +366,7 @@ static void read_what_is_left(struct gw_grpc_client *client)
     uint8_t bytes[16384];
     ssize_t n;
     while ((n = recv(h2o_socket_get_fd(client->socket), bytes, sizeof(bytes), MSG_DONTWAIT)) > 0 &&
-           nghttp2_session_mem_recv(client->session, bytes, (size_t)n) >= 0)
+           feed(client, bytes, (size_t)n) == 0)
         ;
 }
 
@@ -363,7 +395,6 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
         nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     gw_header_block_begin(&client->block);
     client->block.keeps_form = call != NULL && call->params.passes_through;
-    client->block_is_over_limit = false;
     return 0;
 }
 
@@ -371,13 +402,22 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
                      size_t name_length, const uint8_t *value, size_t value_length, uint8_t flags,
                      void *arg)
 {
-    (void)session, (void)frame, (void)flags;
+    (void)flags;
     struct gw_grpc_client *client = arg;
-    if (!client->block_is_over_limit &&
-        gw_header_block_add(&client->block, gw_slice(name, name_length),
-                            gw_slice(value, value_length)) != 0)
-        client->block_is_over_limit = true;
-    return 0;
+    if (client->fit.stood_in_bytes > 0) {
+        gw_header_block_leave_out(&client->block, gw_slice(name, name_length),
+                                  client->fit.stood_in_bytes);
+        return 0;
+    }
+    if (gw_header_block_add(&client->block, gw_slice(name, name_length),
+                            gw_slice(value, value_length)) == 0)
+        return 0;
+    struct gw_client_call *call =
+        nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    if (call != NULL)
+        gw_client_call_give_up_block(call);
+    /* nghttp2 resets the stream, and goes on with HPACK alone. */
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 /* Calls that the peer takes at once: none while it gives their streams no window. */
@@ -522,6 +562,7 @@ static void create_session(struct gw_grpc_client *client)
     nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_max_outbound_ack(option, 100);
+    nghttp2_option_set_max_continuations(option, GW_BLOCK_FIT_FRAMES);
     /* gRPC's own libraries send messages with space around them. */
     nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
     nghttp2_mem memory = gw_h2_memory(client->loop);
@@ -544,18 +585,27 @@ static void create_session(struct gw_grpc_client *client)
 
 /* --- reading and connecting --- */
 
-/* -1: the session cannot go on. */
 static int receive(struct gw_grpc_client *client)
 {
     h2o_buffer_t *input = client->socket->input;
     if (input->size == 0)
         return 0;
-    ssize_t n =
-        nghttp2_session_mem_recv(client->session, (const uint8_t *)input->bytes, input->size);
+    int rc = feed(client, input->bytes, input->size);
     h2o_buffer_consume(&client->socket->input, input->size);
     nghttp2_session_consume_connection(client->session, client->unconsumed);
     client->unconsumed = 0;
-    return n < 0 ? -1 : 0;
+    return rc;
+}
+
+/* Says so to the peer, as far as the socket takes it at once. */
+static void shut_over(struct gw_grpc_client *client, int rc)
+{
+    if (rc != GW_BLOCK_FIT_TOO_LARGE) {
+        shut_not_http2(client);
+        return;
+    }
+    say_goodbye(client, NGHTTP2_ENHANCE_YOUR_CALM);
+    shut(client, GW_UNAVAILABLE, 503, "the peer sent metadata over 64 MiB");
 }
 
 static void on_read(h2o_socket_t *socket, const char *error)
@@ -564,8 +614,9 @@ static void on_read(h2o_socket_t *socket, const char *error)
     struct gw_grpc_client *client = socket->data;
     gw_client_enter(client);
     /* What a peer says before it leaves counts. */
-    if (receive(client) != 0)
-        shut_not_http2(client);
+    int rc = receive(client);
+    if (rc != 0)
+        shut_over(client, rc);
     else if (error != NULL)
         shut_lost(client, error, read_errno);
     else if (nghttp2_session_want_write(client->session) ||
@@ -627,6 +678,7 @@ struct gw_grpc_client *gw_grpc_client_create(struct gw_loop *loop, const struct 
     TAILQ_INIT(&client->unreset);
     TAILQ_INIT(&client->inflating);
     gw_header_block_init(&client->block);
+    gw_block_fit_init(&client->fit);
 
     client->connect_errno =
         gw_connect_start(loop, address, address_length, on_connect, &client->socket);

@@ -9,6 +9,9 @@
 
 #define DEFAULT_MAX_MESSAGE (4 << 20)
 
+/* 103 (Early Hints) and its like, which nobody waits for here. */
+#define MAX_INFORMATIONAL 32
+
 /* Stream windows are given back in steps: most answers end before the first. */
 #define CONSUME_STEP (GW_CLIENT_STREAM_WINDOW / 8)
 
@@ -60,7 +63,8 @@ static void mark_ended(struct gw_client_call *call)
     client->call_count--;
     if (client->refuses_early && call->stream_id >= 0)
         gw_client_hold_place(client);
-    if (call->stream_open && !(call->local_closed && call->remote_closed))
+    if (call->stream_open && !call->reset_by_nghttp2 &&
+        !(call->local_closed && call->remote_closed))
         gw_client_reset(client, call);
     if (client->call_count == 0 && client->state == GW_CLIENT_DRAINING)
         gw_client_flush_later(client);
@@ -634,19 +638,39 @@ static void on_initial_headers(struct gw_client_call *call, struct gw_header_blo
     }
 }
 
+static void on_informational(struct gw_client_call *call)
+{
+    if (++call->informational > MAX_INFORMATIONAL)
+        gw_client_call_fail(call, GW_INTERNAL, 502, "the peer sends no answer but 1xx");
+}
+
 void gw_client_call_on_headers(struct gw_client_call *call, bool end_stream)
 {
     struct gw_header_block *block = &call->client->block;
-    if (call->ended || (block->http_status >= 100 && block->http_status < 200))
+    if (call->ended)
         return;
-    if (call->client->block_is_over_limit) {
-        gw_client_call_fail(call, GW_INTERNAL, 502, "the answer's metadata is over the limit");
+    call->remote_closed = call->remote_closed || end_stream;
+    if (block->is_over) {
+        struct gw_call_result result = gw_header_block_too_large(block);
+        gw_client_call_end(call, &result);
+    } else if (block->http_status >= 100 && block->http_status < 200) {
+        on_informational(call);
     } else if (end_stream) {
         struct gw_call_result result = gw_header_block_result(block);
         on_stream_end(call, &result);
     } else if (!call->headers_seen) {
         on_initial_headers(call, block);
     }
+}
+
+void gw_client_call_give_up_block(struct gw_client_call *call)
+{
+    gw_client_count_reset(call->client);
+    call->reset_by_nghttp2 = true;
+    if (call->ended)
+        return;
+    struct gw_call_result result = gw_header_block_too_large(&call->client->block);
+    gw_client_call_end(call, &result);
 }
 
 void gw_client_call_on_data(struct gw_client_call *call, struct gw_slice chunk)

@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 
 #include "base/budget.h"
+#include "grpc/block_fit.h"
 #include "grpc/client.h"
 #include "grpc/frame_reader.h"
 #include "grpc/h2_output.h"
@@ -46,6 +47,8 @@ struct gw_client_call {
     bool has_left;   /* its headers are framed */
     bool local_closed, remote_closed, headers_seen;
     bool may_come;           /* the message that is coming in: on_coming has said so */
+    bool reset_by_nghttp2;   /* see gw_client_call_give_up_block */
+    uint8_t informational;   /* answers before the first real one */
     size_t literals_bound;   /* room for our own literals; 0: nghttp2 frames all fields */
     struct gw_slice sending; /* what nghttp2 has not framed yet */
     uint32_t requested;
@@ -82,8 +85,8 @@ struct gw_grpc_client {
     struct gw_h2_output output;
     struct gw_task flush;
     struct gw_timer connect_timer;
+    struct gw_block_fit fit;
     struct gw_header_block block;
-    bool block_is_over_limit;
     size_t unconsumed; /* of the connection's window */
     struct gw_client_calls waiting, open, due;
     struct gw_client_calls unreset;   /* open and ended, and the peer is not told yet */
@@ -116,6 +119,8 @@ void gw_client_leave(struct gw_grpc_client *client);
 void gw_client_flush_later(struct gw_grpc_client *client);
 /* The place of a call that has ended is free some milliseconds later, and not now. */
 void gw_client_hold_place(struct gw_grpc_client *client);
+/* nghttp2 is about to send one itself. */
+void gw_client_count_reset(struct gw_grpc_client *client);
 /* RST_STREAM(CANCEL) for a call that has ended on our side, soon. */
 void gw_client_reset(struct gw_grpc_client *client, struct gw_client_call *call);
 
@@ -143,6 +148,8 @@ void gw_client_calls_inflate(struct gw_grpc_client *client);
 
 /* From nghttp2's callbacks. The call may have ended. */
 void gw_client_call_on_headers(struct gw_client_call *call, bool end_stream);
+/* The block is not looked at any further; nghttp2 resets the stream. */
+void gw_client_call_give_up_block(struct gw_client_call *call);
 void gw_client_call_on_data(struct gw_client_call *call, struct gw_slice chunk);
 void gw_client_call_on_data_end(struct gw_client_call *call);
 void gw_client_call_on_stream_close(struct gw_client_call *call, uint32_t error_code);

@@ -1,5 +1,7 @@
 #include "grpc/header_block.h"
 
+#include <stdio.h>
+
 #include "base/encoding.h"
 
 void gw_header_block_init(struct gw_header_block *block)
@@ -12,7 +14,8 @@ void gw_header_block_clear(struct gw_header_block *block)
 {
     h2o_mem_clear_pool(&block->pool);
     block->metadata = (struct gw_metadata_store){.pool = &block->pool};
-    block->count = block->bytes = 0;
+    block->count = block->bytes = block->left_out_bytes = block->largest_bytes = 0;
+    block->is_over = false;
     block->http_status = 0;
     block->is_grpc = block->keeps_form = false;
     block->grpc_status = -1;
@@ -106,15 +109,34 @@ static bool read_own(struct gw_header_block *block, struct gw_slice name, struct
     }
 }
 
+/* The name of a field of the protocol, or one that nghttp2 has found sound. */
+static void note_large(struct gw_header_block *block, struct gw_slice name, size_t bytes)
+{
+    block->is_over = true;
+    if (bytes <= block->largest_bytes)
+        return;
+    block->largest_bytes = bytes;
+    snprintf(block->largest_name, sizeof(block->largest_name), "%.*s", GW_SLICE_ARG(name));
+}
+
 int gw_header_block_add(struct gw_header_block *block, struct gw_slice name, struct gw_slice value)
 {
     block->count++;
     block->bytes += name.len + value.len + 32;
-    if (block->count > GW_HEADER_BLOCK_COUNT || block->bytes > GW_HEADER_BLOCK_BYTES)
-        return -1;
+    if (block->is_over || block->count > GW_HEADER_BLOCK_COUNT ||
+        block->bytes > GW_HEADER_BLOCK_BYTES) {
+        note_large(block, name, name.len + value.len);
+        return block->bytes > GW_HEADER_BLOCK_READ_BYTES ? -1 : 0;
+    }
     if (!read_own(block, name, value))
         gw_metadata_store_add(&block->metadata, name, value);
     return 0;
+}
+
+void gw_header_block_leave_out(struct gw_header_block *block, struct gw_slice name, size_t bytes)
+{
+    block->left_out_bytes += bytes;
+    note_large(block, name, bytes);
 }
 
 static struct gw_call_result without_status(struct gw_header_block *block, int http_status,
@@ -148,4 +170,20 @@ struct gw_call_result gw_header_block_result(struct gw_header_block *block)
 struct gw_call_result gw_header_block_not_grpc(struct gw_header_block *block)
 {
     return without_status(block, block->http_status, "the answer's content-type is not gRPC");
+}
+
+struct gw_call_result gw_header_block_too_large(struct gw_header_block *block)
+{
+    struct gw_call_result result = {.status = GW_RESOURCE_EXHAUSTED, .http_status = 502};
+    size_t bytes = block->bytes + block->left_out_bytes;
+    if (bytes <= GW_HEADER_BLOCK_BYTES)
+        result.message = gw_pool_printf(&block->pool, "the answer's metadata are over %d fields",
+                                        GW_HEADER_BLOCK_COUNT);
+    else
+        result.message = gw_pool_printf(
+            &block->pool, "the answer's metadata take %zu bytes%s, over %d; %s alone takes %zu",
+            bytes, block->bytes > GW_HEADER_BLOCK_READ_BYTES ? " and more" : "",
+            GW_HEADER_BLOCK_BYTES, *block->largest_name ? block->largest_name : "a field",
+            block->largest_bytes);
+    return result;
 }

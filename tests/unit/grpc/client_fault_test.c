@@ -398,7 +398,7 @@ static void answer_many_headers(struct peer_stream *stream)
 static void too_many_headers_are_refused(void **state)
 {
     (void)state;
-    assert_result(run_answer(answer_many_headers), GW_INTERNAL, 502, GW_CALL_SEEN);
+    assert_result(run_answer(answer_many_headers), GW_RESOURCE_EXHAUSTED, 502, GW_CALL_SEEN);
 }
 
 static void answer_big_header(struct peer_stream *stream)
@@ -416,7 +416,7 @@ static void answer_big_header(struct peer_stream *stream)
 static void headers_over_64_kib_are_refused(void **state)
 {
     (void)state;
-    assert_result(run_answer(answer_big_header), GW_INTERNAL, 502, GW_CALL_SEEN);
+    assert_result(run_answer(answer_big_header), GW_RESOURCE_EXHAUSTED, 502, GW_CALL_SEEN);
 }
 
 static void answer_early(struct peer_stream *stream)

@@ -155,13 +155,26 @@ static void an_answer_that_is_not_grpc_is_mapped_from_its_http_status(void **sta
     }
 }
 
+static void assert_too_large(const char *message)
+{
+    assert_true(block.is_over);
+    struct gw_call_result result = gw_header_block_too_large(&block);
+    assert_int_equal(result.status, GW_RESOURCE_EXHAUSTED);
+    assert_int_equal(result.http_status, 502);
+    assert_slice(result.message, message);
+    gw_header_block_begin(&block);
+    assert_false(block.is_over);
+}
+
 static void a_block_has_a_limited_number_of_fields(void **state)
 {
     (void)state;
     for (int i = 0; i < GW_HEADER_BLOCK_COUNT; i++)
-        assert_int_equal(add("x", ""), 0);
-    assert_int_equal(add("x", ""), -1);
+        add("x", "");
+    assert_false(block.is_over);
+    assert_int_equal(add("x", ""), 0);
     assert_int_equal(block.metadata.count, GW_HEADER_BLOCK_COUNT);
+    assert_too_large("the answer's metadata are over 256 fields");
 }
 
 static void a_block_has_a_limited_size(void **state)
@@ -169,12 +182,48 @@ static void a_block_has_a_limited_size(void **state)
     (void)state;
     static char big[GW_HEADER_BLOCK_BYTES];
     memset(big, 'v', sizeof(big));
-    assert_int_equal(gw_header_block_add(&block, GW_SLICE("x"), gw_slice(big, sizeof(big) - 33)),
-                     0);
-    assert_int_equal(add("y", ""), -1);
-    gw_header_block_begin(&block);
-    assert_int_equal(gw_header_block_add(&block, GW_SLICE("x"), gw_slice(big, sizeof(big))), -1);
+    gw_header_block_add(&block, GW_SLICE("x"), gw_slice(big, sizeof(big) - 33));
+    assert_false(block.is_over);
+    assert_int_equal(add("y", ""), 0);
+    assert_too_large("the answer's metadata take 65569 bytes, over 65536; y alone takes 1");
+
+    assert_int_equal(gw_header_block_add(&block, GW_SLICE("x"), gw_slice(big, sizeof(big))), 0);
+    assert_int_equal(add("y", ""), 0);
     assert_int_equal(block.metadata.count, 0);
+    assert_too_large("the answer's metadata take 65602 bytes, over 65536; x alone takes 65537");
+}
+
+static void what_was_left_out_counts(void **state)
+{
+    (void)state;
+    add("grpc-status", "3");
+    gw_header_block_leave_out(&block, GW_SLICE("grpc-message"), 70000);
+    assert_too_large(
+        "the answer's metadata take 70044 bytes, over 65536; grpc-message alone takes 70000");
+
+    gw_header_block_leave_out(&block, GW_SLICE(""), 70000);
+    assert_too_large(
+        "the answer's metadata take 70000 bytes, over 65536; a field alone takes 70000");
+
+    static char name[300];
+    memset(name, 'n', sizeof(name));
+    gw_header_block_leave_out(&block, gw_slice(name, sizeof(name)), 70000);
+    assert_too_large("the answer's metadata take 70000 bytes, over 65536; "
+                     "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn alone takes 70000");
+}
+
+/* What nobody has to copy may be of any size; what is looked at may not. */
+static void a_block_is_looked_at_up_to_a_bound(void **state)
+{
+    (void)state;
+    static char big[GW_HEADER_BLOCK_BYTES];
+    memset(big, 'v', sizeof(big));
+    gw_header_block_leave_out(&block, GW_SLICE("x"), 20 << 20);
+    for (int i = 0; i < 15; i++)
+        assert_int_equal(gw_header_block_add(&block, GW_SLICE("x"), gw_slice(big, sizeof(big))), 0);
+    assert_int_equal(gw_header_block_add(&block, GW_SLICE("x"), gw_slice(big, sizeof(big))), -1);
+    assert_too_large("the answer's metadata take 22020624 bytes and more, over 65536; "
+                     "x alone takes 20971520");
 }
 
 int main(void)
@@ -191,6 +240,8 @@ int main(void)
         TEST(an_answer_that_is_not_grpc_is_mapped_from_its_http_status),
         TEST(a_block_has_a_limited_number_of_fields),
         TEST(a_block_has_a_limited_size),
+        TEST(what_was_left_out_counts),
+        TEST(a_block_is_looked_at_up_to_a_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
