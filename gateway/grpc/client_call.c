@@ -203,8 +203,6 @@ static size_t fill_own_fields(const struct gw_call_params *params, nghttp2_nv nv
     nv[n++] = field(GW_SLICE("te"), GW_SLICE("trailers"), BORROWED);
     nv[n++] = field(GW_SLICE("content-type"), params->content_type, BORROWED);
     nv[n++] = field(GW_SLICE("user-agent"), GW_SLICE("sluice/" GW_VERSION), BORROWED);
-    if (!params->takes_compressed)
-        nv[n++] = field(GW_SLICE("grpc-accept-encoding"), GW_SLICE(GW_INFLATE_ENCODINGS), BORROWED);
     return n;
 }
 
@@ -215,7 +213,7 @@ static bool is_literal(const struct gw_metadatum *m)
 
 #define TIMEOUT_MAX 16
 
-/* What stands in fill_own_fields, and grpc-timeout, with what HPACK adds. */
+/* What stands in fill_own_fields, grpc-timeout and grpc-accept-encoding, with what HPACK adds. */
 #define FIXED_BYTES 256
 
 /* Of all fields, however they are coded. */
@@ -244,6 +242,10 @@ void gw_client_call_append_literals(struct gw_client_call *call)
         char timeout[TIMEOUT_MAX];
         to = gw_hpack_put_literal(to, GW_SLICE("grpc-timeout"), timeout_of(call, timeout), false);
     }
+    /* It recurs, but to copy it costs less than to find it in nghttp2's table. */
+    if (!call->params.takes_compressed)
+        to = gw_hpack_put_literal(to, GW_SLICE("grpc-accept-encoding"),
+                                  GW_SLICE(GW_INFLATE_ENCODINGS), false);
     for (size_t i = 0; i < metadata->count; i++) {
         const struct gw_metadatum *m = &metadata->items[i];
         if (is_literal(m))
@@ -283,6 +285,9 @@ static int submit_request(struct gw_client_call *call)
     if (call->params.deadline_ms != 0 && call->literals_bound == 0)
         nv[count++] = field(GW_SLICE("grpc-timeout"), timeout_of(call, timeout),
                             NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_INDEX);
+    if (!call->params.takes_compressed && call->literals_bound == 0)
+        nv[count++] = field(GW_SLICE("grpc-accept-encoding"), GW_SLICE(GW_INFLATE_ENCODINGS),
+                            BORROWED | NGHTTP2_NV_FLAG_NO_INDEX);
     for (size_t i = 0; i < metadata->count; i++) {
         const struct gw_metadatum *m = &metadata->items[i];
         if (!is_literal(m))
