@@ -173,15 +173,16 @@ def until_still(client, gateway):
 
 def test_a_client_that_reads_gets_all(t):
     """One answer at a time has room, and its client is slow: the others wait for theirs."""
-    gateway = start(t, timeout="30s")
+    limits = LIMITS.replace("16MiB", "8MiB") + ", request_body: 2MiB"
+    gateway = start(t, size=2 * MIB, limits=limits, timeout="30s")
     for kind in KINDS:
         with h2.Client(gateway.port) as client:
             client.settle()
-            streams = ask(client, t, kind, 16)
+            streams = ask(client, t, kind, 3)
             for stream in streams:
                 answer = client.answer(stream, timeout=60)
                 expect_equal(answer.status, 200, kind)
-                expect(len(answer.body) > LARGE, f"{len(answer.body)} bytes of {kind}")
+                expect(len(answer.body) > 2 * MIB, f"{len(answer.body)} bytes of {kind}")
         expect_equal(refusals(gateway), 0, f"refusals of {kind}")
         expect_all_given_back(gateway)
 
