@@ -53,7 +53,8 @@ struct gw_config_limits {
     uint32_t connections;                         /* 10000, over all workers */
     uint32_t connections_per_address;             /* 0: unlimited */
     uint64_t handshake_timeout_ms;                /* 10 s; of TLS */
-    uint64_t request_timeout_ms;                  /* 30 s */
+    uint64_t request_timeout_ms;                  /* 30 s; may be GW_NO_TIMEOUT */
+    uint64_t max_deadline_ms;                     /* that clients may ask for; GW_NO_TIMEOUT: any */
     uint64_t stream_idle_timeout_ms;              /* 5 min */
     uint64_t header_timeout_ms; /* 10 s; of a connection's first request head, and each in HTTP/2 */
     /* HTTP/2 */
@@ -84,7 +85,7 @@ struct gw_config_upstream {
     struct gw_string strategy; /* "round_robin" */
     struct gw_config_endpoint *endpoints;
     size_t endpoint_count;      /* at least 1 */
-    uint64_t timeout_ms;        /* 5 s */
+    uint64_t timeout_ms;        /* 5 s; may be GW_NO_TIMEOUT */
     uint64_t max_message_bytes; /* 4 MiB */
     uint64_t max_json_bytes;    /* 8 * max_message_bytes */
     uint32_t max_pending;       /* 1000; calls of the whole process that wait for a connection */
@@ -126,7 +127,7 @@ struct gw_config_route {
     /* ... or match and files: what is in that folder. */
     struct gw_string files;
     struct gw_string upstream;   /* always, but with files */
-    uint64_t timeout_ms;         /* 0: the upstream's */
+    uint64_t timeout_ms;         /* 0: the upstream's; may be GW_NO_TIMEOUT */
     struct gw_config_json json;  /* the global block with the route's own keys over it */
     struct gw_config_cors cors;  /* where present, instead of the global one */
     struct gw_string_list hooks; /* paths of Ruby files, run behind the global ones */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/vec.h"
 #include "config/units.h"
 
@@ -104,8 +105,8 @@ void gw_read_number(struct gw_reader *r, const struct gw_key *key, const struct 
                            (unsigned)key->max);
 }
 
-void gw_read_duration(struct gw_reader *r, const struct gw_key *key,
-                      const struct gw_yaml_node *value, void *base)
+static void read_duration(struct gw_reader *r, const struct gw_key *key,
+                          const struct gw_yaml_node *value, const char *or_else, void *base)
 {
     uint64_t ms;
     char min[GW_UNIT_TEXT], max[GW_UNIT_TEXT];
@@ -114,8 +115,23 @@ void gw_read_duration(struct gw_reader *r, const struct gw_key *key,
         *(uint64_t *)((char *)base + key->offset) = ms;
     else
         gw_reader_mismatch(r, key, value,
-                           "a duration from %s to %s, written like 500ms, 5s, 2m or 1h",
+                           "%sa duration from %s to %s, written like 500ms, 5s, 2m or 1h", or_else,
                            gw_duration_format(min, key->min), gw_duration_format(max, key->max));
+}
+
+void gw_read_duration(struct gw_reader *r, const struct gw_key *key,
+                      const struct gw_yaml_node *value, void *base)
+{
+    read_duration(r, key, value, "", base);
+}
+
+void gw_read_timeout(struct gw_reader *r, const struct gw_key *key,
+                     const struct gw_yaml_node *value, void *base)
+{
+    if (is_text(value) && gw_slice_eq(value->text, GW_SLICE("none")))
+        *(uint64_t *)((char *)base + key->offset) = GW_NO_TIMEOUT;
+    else
+        read_duration(r, key, value, "none or ", base);
 }
 
 void gw_read_size(struct gw_reader *r, const struct gw_key *key, const struct gw_yaml_node *value,

@@ -65,6 +65,9 @@ void gw_read_number(struct gw_reader *r, const struct gw_key *key, const struct 
 /* uint64_t, milliseconds; min, max. */
 void gw_read_duration(struct gw_reader *r, const struct gw_key *key,
                       const struct gw_yaml_node *value, void *base);
+/* The same, or `none`: GW_NO_TIMEOUT. */
+void gw_read_timeout(struct gw_reader *r, const struct gw_key *key,
+                     const struct gw_yaml_node *value, void *base);
 /* uint64_t, bytes; min, max. */
 void gw_read_size(struct gw_reader *r, const struct gw_key *key, const struct gw_yaml_node *value,
                   void *base);

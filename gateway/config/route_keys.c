@@ -157,7 +157,7 @@ static const struct gw_key route_keys[] = {
     {"service", gw_read_string, AT(service), .form = &service_form},
     {"files", gw_read_path, AT(files)},
     {"upstream", gw_read_string, AT(upstream)},
-    {"timeout", gw_read_duration, AT(timeout_ms), .min = 1, .max = 24 * HOUR},
+    {"timeout", gw_read_timeout, AT(timeout_ms), .min = 1, .max = 24 * HOUR},
     {"json", gw_read_block, AT(json), .block = &gw_json_keys},
     {"cors", gw_read_block, AT(cors), .block = &gw_cors_keys},
     {"retry"},

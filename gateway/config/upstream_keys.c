@@ -66,7 +66,7 @@ static const struct gw_key upstream_keys[] = {
     {"strategy", gw_read_string, AT(strategy), "round_robin", .form = &gw_name_form},
     {"endpoints", gw_read_blocks, AT(endpoints), .required = true, .block = &endpoint_block,
      .min = 1, .count_offset = AT(endpoint_count)},
-    {"timeout", gw_read_duration, AT(timeout_ms), "5s", .min = 1, .max = 24 * HOUR},
+    {"timeout", gw_read_timeout, AT(timeout_ms), "5s", .min = 1, .max = 24 * HOUR},
     {"max_message", gw_read_size, AT(max_message_bytes), "4MiB", .min = KIB, .max = 1024 * MIB},
     {"max_json", gw_read_size, AT(max_json_bytes), .min = KIB, .max = 8192 * MIB},
     {"max_pending", gw_read_number, AT(max_pending), "1000", .min = 1, .max = 1000000},

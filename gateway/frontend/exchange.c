@@ -121,7 +121,7 @@ static struct gw_exchange *begin(h2o_req_t *req)
     x->framed = (struct gw_slice){0};
     x->stream = NULL;
     x->request_stream = NULL;
-    x->grpc.deadline_ms = 0;
+    x->deadline_ms = 0;
     x->stream_format = NULL;
     x->leave = (struct gw_task){.fn = gw_exchange_on_leave};
     x->watching = false;
@@ -309,9 +309,11 @@ static bool find_route(struct gw_exchange *x, struct gw_route_match *match)
     if (x->headers.protocol != GW_PROTOCOL_REST)
         return gw_grpc_begin(x, match);
     gw_hooked_begin(x, match);
-    if (x->route == NULL)
+    if (x->route == NULL) {
         gw_exchange_answer_failure(x, &failure);
-    return x->route != NULL;
+        return false;
+    }
+    return x->route->method == NULL || gw_exchange_take_deadline(x);
 }
 
 static int on_req(h2o_handler_t *self, h2o_req_t *req)

@@ -92,15 +92,71 @@ const struct gw_call_callbacks gw_exchange_unary_answer = {
     .on_end = on_end,
 };
 
-/* A stream takes as long as it takes: only the route's own timeout limits it. */
-static uint64_t deadline_of(const struct gw_exchange *x, bool is_unary)
+bool gw_exchange_take_deadline(struct gw_exchange *x)
 {
-    const struct gw_worker *worker = x->worker;
-    uint64_t limit_ms =
-        is_unary ? worker->frontend->config->limits.request_timeout_ms : x->route->timeout_ms;
-    uint64_t ours = limit_ms != 0 ? gw_loop_now_ms(worker->loop) + limit_ms : 0;
-    uint64_t clients = x->grpc.deadline_ms;
-    return ours == 0 || (clients != 0 && clients < ours) ? clients : ours;
+    uint64_t most_ms = x->worker->frontend->config->limits.max_deadline_ms, timeout_ns;
+    if (x->headers.timeout.base == NULL)
+        return true;
+    if (gw_grpc_timeout_parse(x->headers.timeout, &timeout_ns) != 0) {
+        gw_exchange_answer_error(x, 400, GW_INVALID_ARGUMENT, GW_SLICE("malformed grpc-timeout"),
+                                 (struct gw_slice){0});
+        return false;
+    }
+    if (timeout_ns == 0) {
+        gw_exchange_answer_error(x, 504, GW_DEADLINE_EXCEEDED, GW_SLICE("the deadline has passed"),
+                                 (struct gw_slice){0});
+        return false;
+    }
+    uint64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
+    x->deadline_ms =
+        gw_deadline_after(gw_loop_now_ms(x->worker->loop), ms < most_ms ? ms : most_ms);
+    return true;
+}
+
+/* A stream takes as long as it takes: only the route's own timeout limits it. 0: nothing does. */
+static uint64_t stream_ends_ms(const struct gw_exchange *x)
+{
+    return x->route->timeout_ms == 0
+               ? 0
+               : gw_deadline_after(gw_loop_now_ms(x->worker->loop), x->route->timeout_ms);
+}
+
+static uint64_t unary_ends_ms(const struct gw_exchange *x)
+{
+    return gw_deadline_after(gw_loop_now_ms(x->worker->loop),
+                             x->worker->frontend->config->limits.request_timeout_ms);
+}
+
+/* Sets the call's deadline and limit; gives the timeout of a try. */
+static uint64_t limit_rest(const struct gw_exchange *x, bool is_unary,
+                           struct gw_call_params *params)
+{
+    params->deadline_ms = x->deadline_ms;
+    if (is_unary) {
+        params->limit_ms = unary_ends_ms(x);
+        return x->route->timeout_ms;
+    }
+    params->deadline_ms = gw_deadline_sooner(params->deadline_ms, stream_ends_ms(x));
+    return GW_NO_TIMEOUT;
+}
+
+/* The client's deadline rules. Where there is none the backend is told none either. */
+static uint64_t limit_grpc(const struct gw_exchange *x, bool is_unary,
+                           struct gw_call_params *params)
+{
+    uint64_t now = gw_loop_now_ms(x->worker->loop), timeout_ms = x->route->timeout_ms;
+    if (x->deadline_ms != 0) {
+        params->deadline_ms = x->deadline_ms;
+        return x->deadline_ms > now ? x->deadline_ms - now : 1;
+    }
+    if (!is_unary) {
+        params->limit_ms = stream_ends_ms(x);
+        return GW_NO_TIMEOUT;
+    }
+    if (timeout_ms == 0)
+        timeout_ms = x->worker->frontend->config->upstreams[x->upstream].timeout_ms;
+    params->limit_ms = gw_deadline_sooner(unary_ends_ms(x), gw_deadline_after(now, timeout_ms));
+    return GW_NO_TIMEOUT;
 }
 
 void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callbacks *callbacks)
@@ -110,11 +166,14 @@ void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callback
     struct gw_call_params params = {
         .path = route->method->path,
         .metadata = x->headers.metadata,
-        .deadline_ms = deadline_of(x, is_unary),
         .callbacks = callbacks,
         .arg = x,
     };
-    if (x->headers.protocol != GW_PROTOCOL_REST) {
+    uint64_t timeout_ms;
+    if (x->headers.protocol == GW_PROTOCOL_REST) {
+        timeout_ms = limit_rest(x, is_unary, &params);
+    } else {
+        timeout_ms = limit_grpc(x, is_unary, &params);
         params.passes_through = true;
         params.content_type = x->grpc.upstream_type;
         if (!gw_hooked_reads_answer(x)) {
@@ -122,8 +181,7 @@ void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callback
             params.takes_encodings = x->headers.accepted_encodings;
         }
     }
-    x->call = gw_upstream_call(x->worker->upstreams, x->upstream, &params,
-                               is_unary ? route->timeout_ms : GW_UPSTREAM_NO_TIMEOUT, &x->report);
+    x->call = gw_upstream_call(x->worker->upstreams, x->upstream, &params, timeout_ms, &x->report);
 }
 
 void gw_exchange_give_up(struct gw_exchange *x, int http_status, int code, struct gw_slice message)

@@ -38,6 +38,7 @@ struct gw_exchange {
     struct gw_hooked *hooked; /* NULL: there was none to run */
     struct gw_slice framed; /* the request message, where hooks have asked for it; else base NULL */
 
+    uint64_t deadline_ms; /* the client's; 0: none */
     struct gw_call *call; /* NULL: not begun, or over */
     struct gw_call_report report;
     int grpc_status;       /* -1: no call has ended */
@@ -55,7 +56,6 @@ struct gw_exchange {
 
     /* Where headers.protocol is not REST. */
     struct {
-        uint64_t deadline_ms;                        /* the client's; 0: none */
         struct gw_slice upstream_type, content_type; /* of the call; of the answer */
         bool answers_in_text;                        /* gRPC-Web in base64 */
         bool has_headers;                            /* initial metadata are among the answer's */
@@ -115,6 +115,8 @@ bool gw_exchange_is_head(const struct gw_exchange *x);
 
 /* --- exchange_call.c --- */
 
+/* Reads grpc-timeout; false, having answered, where it is malformed or has passed already. */
+bool gw_exchange_take_deadline(struct gw_exchange *x);
 /* Starts the call of x->route, with the deadline that its kind has. Nothing is sent or asked for
  * yet. The callbacks' `arg` is the exchange. */
 void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callbacks *callbacks);

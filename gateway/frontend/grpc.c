@@ -42,18 +42,6 @@ void gw_grpc_init(struct gw_exchange *x)
     x->grpc.content_type = is_web ? type_of(x, protocol) : GW_SLICE("application/grpc");
 }
 
-static int read_timeout(struct gw_exchange *x)
-{
-    uint64_t timeout_ns;
-    if (x->headers.timeout.len == 0)
-        return 0;
-    if (gw_grpc_timeout_parse(x->headers.timeout, &timeout_ns) != 0)
-        return -1;
-    x->grpc.deadline_ms =
-        gw_loop_now_ms(x->worker->loop) + timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
-    return 0;
-}
-
 /* --- refusing --- */
 
 void gw_grpc_answer_error(struct gw_exchange *x, int code, struct gw_slice message,
@@ -99,8 +87,8 @@ bool gw_grpc_begin(struct gw_exchange *x, const struct gw_route_match *match)
     if (x->route->method->client_streaming && gw_protocol_is_web(x->headers.protocol))
         return refuse(x, GW_UNIMPLEMENTED,
                       GW_SLICE("gRPC-Web cannot stream requests: this method needs gRPC"));
-    if (read_timeout(x) != 0)
-        return refuse(x, GW_INTERNAL, GW_SLICE("malformed grpc-timeout"));
+    if (!gw_exchange_take_deadline(x))
+        return false;
     x->body->limit_bytes = gw_grpc_body_limit(x);
     gw_request_body_watch(x->body, gw_grpc_request_is_too_large, x);
     return true;

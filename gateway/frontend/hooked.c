@@ -284,6 +284,7 @@ void gw_hooked_request(struct gw_exchange *x)
 {
     struct gw_hooked *h = x->hooked;
     gw_exchange_host_take_body(&h->host);
+    h->host.super.deadline_ms = x->deadline_ms;
     if ((x->hook_phases & GW_HOOK_REQUEST) == 0) {
         gw_exchange_host_apply(&h->host);
         gw_exchange_serve_match(x, x->match);
@@ -342,6 +343,7 @@ void gw_hooked_error(struct gw_exchange *x, int http_status, int code, struct gw
         .message = gw_pool_dup(&x->req->pool, message),
         .details = gw_pool_dup(&x->req->pool, details),
     };
+    h->host.super.deadline_ms = 0;
     begin_phase(h, GW_HOOK_ERROR);
     over(h, gw_hook_call_on_error(h->call, &h->error));
 }

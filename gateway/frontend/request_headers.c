@@ -179,7 +179,9 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
         case CONTENT_TYPE:
             break;
         case GRPC_TIMEOUT:
-            headers->timeout = value;
+            /* Two of them are malformed, as one list would be. */
+            headers->timeout =
+                headers->timeout.base == NULL && value.len > 0 ? value : GW_SLICE("");
             break;
         case ACCEPT_ENCODING:
             headers->accepted_encodings = value;

@@ -22,7 +22,7 @@ struct gw_request_headers {
     bool lacks_http2; /* it would be gRPC, but came over HTTP/1.1: `protocol` is REST then */
     struct gw_slice content_type;
     struct gw_slice codec;              /* of gRPC: "+proto", or empty */
-    struct gw_slice timeout;            /* grpc-timeout; empty: none */
+    struct gw_slice timeout;            /* grpc-timeout; base NULL: none */
     struct gw_slice accepted_encodings; /* grpc-accept-encoding; goes on with native gRPC only */
     struct gw_slice request_id;         /* the client's, or a new one */
     struct gw_slice client_address;     /* see gw_peer_client */

@@ -339,13 +339,15 @@ static void start_call(struct gw_websocket *ws)
     struct gw_call_params params = {
         .path = ws->route->method->path,
         .metadata = ws->metadata,
+        .deadline_ms = ws->deadline_ms,
         .callbacks = &callbacks,
         .arg = ws,
     };
     if (ws->route->timeout_ms != 0)
-        params.deadline_ms = gw_websocket_now_ms(ws) + ws->route->timeout_ms;
-    ws->call = gw_upstream_call(ws->worker->upstreams, ws->upstream, &params,
-                                GW_UPSTREAM_NO_TIMEOUT, &ws->report);
+        params.deadline_ms = gw_deadline_sooner(
+            ws->deadline_ms, gw_deadline_after(gw_websocket_now_ms(ws), ws->route->timeout_ms));
+    ws->call =
+        gw_upstream_call(ws->worker->upstreams, ws->upstream, &params, GW_NO_TIMEOUT, &ws->report);
     ask(ws);
     if (ws->takes == TAKES_NONE) {
         ws->has_ended = true;

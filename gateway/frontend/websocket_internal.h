@@ -23,6 +23,7 @@ struct gw_websocket {
     struct gw_slice path, trace_id, request_id, remote_addr, ctx;
     struct gw_metadata metadata;
     uint64_t began_ns;
+    uint64_t deadline_ms; /* the client's; 0: none */
 
     struct gw_call *call; /* NULL: not begun, or over */
     struct gw_call_report report;

@@ -28,6 +28,7 @@ static struct gw_websocket *create(const struct gw_exchange *x)
     ws->route = x->route;
     ws->upstream = x->upstream;
     ws->began_ns = x->began_ns;
+    ws->deadline_ms = x->deadline_ms;
     ws->grpc_status = -1;
     ws->trace_id = gw_pool_dup(&ws->pool, x->headers.trace.x_trace_id);
     ws->request_id = gw_pool_dup(&ws->pool, x->headers.request_id);
@@ -149,6 +150,7 @@ bool gw_websocket_serve(struct gw_exchange *x, const struct gw_translate_request
         return true;
     }
     x->wants_websocket = true;
-    gw_exchange_serve(x, &match);
+    if (gw_exchange_take_deadline(x))
+        gw_exchange_serve(x, &match);
     return true;
 }

@@ -77,7 +77,10 @@ struct gw_call_params {
     /* Allowed ones only (metadata.h), at most 64 KiB. This and the slices above are borrowed until
      * on_end or cancel. */
     struct gw_metadata metadata;
-    uint64_t deadline_ms;       /* on gw_clock_ms's clock; 0: none. Sent as grpc-timeout */
+    uint64_t deadline_ms; /* on gw_clock_ms's clock; 0: none. Sent as grpc-timeout */
+    /* The same, but ours alone: the peer is not told, unless there is a deadline, and it is later.
+     */
+    uint64_t limit_ms;
     uint64_t max_message_bytes; /* of one answer message; 0: 4 MiB */
     /* For who hands the answer on as it is: messages come with their prefix; the initial metadata
      * have content-type and grpc-accept-encoding too. */

@@ -229,7 +229,7 @@ static size_t headers_bound(const struct gw_call_params *params)
 
 static struct gw_slice timeout_of(const struct gw_client_call *call, char text[TIMEOUT_MAX])
 {
-    uint64_t now = gw_loop_now_ms(call->client->loop), deadline = call->params.deadline_ms;
+    uint64_t now = gw_loop_now_ms(call->client->loop), deadline = call->deadline.expires_ms;
     return gw_slice(text, gw_grpc_timeout_format(text, deadline > now ? deadline - now : 1));
 }
 
@@ -730,7 +730,7 @@ static struct gw_call_result result_of_reset(const struct gw_client_call *call, 
         return result_of_refusal(call);
     case NGHTTP2_CANCEL:
         /* A peer that keeps the deadline itself may be a moment ahead of us. */
-        if (call->params.deadline_ms != 0 && call->params.deadline_ms <= gw_clock_ms() + 1)
+        if (call->params.deadline_ms != 0 && call->deadline.expires_ms <= gw_clock_ms() + 1)
             return (struct gw_call_result){
                 .status = GW_DEADLINE_EXCEEDED,
                 .message = GW_SLICE("deadline exceeded"),
@@ -793,7 +793,8 @@ struct gw_client_call *gw_client_call_create(struct gw_grpc_client *client,
     gw_frame_reader_init(&call->reader, params->max_message_bytes ? params->max_message_bytes
                                                                   : DEFAULT_MAX_MESSAGE);
     call->reader.takes_compressed = params->takes_compressed;
-    if (params->deadline_ms != 0)
-        gw_timer_start(client->loop, &call->deadline, params->deadline_ms);
+    uint64_t ends_ms = gw_deadline_sooner(params->deadline_ms, params->limit_ms);
+    if (ends_ms != 0)
+        gw_timer_start(client->loop, &call->deadline, ends_ms);
     return call;
 }

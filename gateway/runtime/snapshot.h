@@ -24,7 +24,8 @@ struct gw_route {
     struct gw_binding *binding;     /* owned */
     size_t upstream;                /* in config->upstreams */
     bool serves_grpc;               /* also to clients that speak gRPC: the method by its name */
-    uint64_t timeout_ms; /* of one try, or of a whole stream; 0: the upstream's, or none */
+    uint64_t timeout_ms;            /* of one try, or of a whole stream; 0: the upstream's, or none;
+                                       GW_NO_TIMEOUT */
 
     /* ... or to the files of a folder, by GET and HEAD. */
     const char *files;

@@ -85,9 +85,15 @@ static struct gw_loop *loop_of(const struct call *call)
     return call->upstream->owner->loop;
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b)
+/* 0: it may take any time. */
+static uint64_t ends_ms(const struct call *call)
 {
-    return a == 0 || (b != 0 && b < a) ? b : a;
+    return gw_deadline_sooner(call->params.deadline_ms, call->params.limit_ms);
+}
+
+static uint64_t try_ends_ms(const struct call *call)
+{
+    return gw_deadline_after(gw_loop_now_ms(loop_of(call)), call->try_timeout_ms);
 }
 
 /* False where as many wait as may, in the whole process. */
@@ -103,9 +109,9 @@ static bool begin_waiting(struct call *call)
     }
     call->waiting = true;
     gw_gauge_add(u->owner->shard, u->shared->pending, 1);
-    gw_timer_start(
-        loop_of(call), &call->wait_deadline,
-        sooner(call->params.deadline_ms, gw_loop_now_ms(loop_of(call)) + call->try_timeout_ms));
+    uint64_t until_ms = gw_deadline_sooner(ends_ms(call), try_ends_ms(call));
+    if (until_ms != 0)
+        gw_timer_start(loop_of(call), &call->wait_deadline, until_ms);
     return true;
 }
 
@@ -225,8 +231,7 @@ static void start_on(struct call *call, struct gw_grpc_client *client)
     if (params.max_message_bytes == 0)
         params.max_message_bytes = config->max_message_bytes;
     if (!call->is_unlimited)
-        params.deadline_ms =
-            sooner(params.deadline_ms, gw_loop_now_ms(loop_of(call)) + call->try_timeout_ms);
+        params.deadline_ms = gw_deadline_sooner(params.deadline_ms, try_ends_ms(call));
     params.callbacks = &try_callbacks;
     params.arg = call;
     call->inner = gw_grpc_client_start(client, &params);
@@ -317,6 +322,10 @@ static void place(struct call *call)
     size_t words = (u->shared->config->endpoint_count + 63) / 64;
     if (u->owner->closing) {
         fail_later(call, GW_UNAVAILABLE, 503, "the gateway is shutting down");
+        return;
+    }
+    if (ends_ms(call) != 0 && ends_ms(call) <= gw_loop_now_ms(loop_of(call))) {
+        fail_later(call, GW_DEADLINE_EXCEEDED, 504, "deadline exceeded");
         return;
     }
     memcpy(u->passed_over, call->tried, words * sizeof(*u->passed_over));
@@ -622,7 +631,7 @@ struct gw_call *gw_upstream_call(struct gw_upstreams *upstreams, size_t upstream
     call->upstream = &upstreams->upstreams[upstream];
     call->params = *params;
     const struct gw_config_upstream *config = call->upstream->shared->config;
-    call->is_unlimited = timeout_ms == GW_UPSTREAM_NO_TIMEOUT;
+    call->is_unlimited = timeout_ms == GW_NO_TIMEOUT;
     call->try_timeout_ms = timeout_ms == 0 || call->is_unlimited ? config->timeout_ms : timeout_ms;
     call->report = report != NULL ? report : &call->own_report;
     *call->report = (struct gw_call_report){.upstream = config->name.text};

@@ -55,13 +55,11 @@ struct gw_call_report {
     uint32_t tries;
 };
 
-/* A try lasts as long as the call may: for streams. To wait for a connection is still limited by
- * the upstream's timeout. */
-#define GW_UPSTREAM_NO_TIMEOUT UINT64_MAX
-
-/* As described in grpc/call.h. timeout_ms: of one try, 0 for the upstream's; params->deadline_ms
- * (of the whole call) may be sooner. report: written until the call is over; may be NULL. Where no
- * endpoint can be had, on_end comes at once, in this turn. */
+/* As described in grpc/call.h. timeout_ms: of one try, which its peer is told; 0 for the
+ * upstream's. params->deadline_ms and limit_ms, of the whole call, may be sooner; where they have
+ * passed nothing is sent. With GW_NO_TIMEOUT a try lasts as long as the call may, but to wait for a
+ * connection is still limited by the upstream's timeout. report: written until the call is over;
+ * may be NULL. Where no endpoint can be had, on_end comes at once, in this turn. */
 struct gw_call *gw_upstream_call(struct gw_upstreams *upstreams, size_t upstream,
                                  const struct gw_call_params *params, uint64_t timeout_ms,
                                  struct gw_call_report *report);

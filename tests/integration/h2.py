@@ -1,6 +1,7 @@
 """An HTTP/2 client of hand-written frames (RFC 9113), which can do what a decent client would not."""
 
 import collections
+import ctypes
 import select
 import socket
 import ssl
@@ -61,6 +62,30 @@ def status_of(block):
         size = 5 if bits[:5] in HUFFMAN_DIGITS else 6
         digits, bits = digits + HUFFMAN_DIGITS[bits[:size]], bits[size:]
     return int(digits)
+
+
+def first_fields(block):
+    """The fields, by name, of the first block of headers on a connection."""
+    library = ctypes.CDLL("libnghttp2.so.14")
+
+    class Field(ctypes.Structure):
+        _fields_ = [("name", ctypes.c_void_p), ("value", ctypes.c_void_p), ("name_length", ctypes.c_size_t),
+                    ("value_length", ctypes.c_size_t), ("flags", ctypes.c_uint8)]
+
+    inflater, field, flags, found = ctypes.c_void_p(), Field(), ctypes.c_int(), {}
+    library.nghttp2_hd_inflate_new(ctypes.byref(inflater))
+    take = library.nghttp2_hd_inflate_hd2
+    take.restype, take.argtypes = ctypes.c_ssize_t, [ctypes.c_void_p] * 4 + [ctypes.c_size_t, ctypes.c_int]
+    while not flags.value & 1:  # NGHTTP2_HD_INFLATE_FINAL
+        taken = take(inflater, ctypes.byref(field), ctypes.byref(flags), block, len(block), 1)
+        expect(taken >= 0, f"a block of headers, found {block!r}")
+        block = block[taken:]
+        if flags.value & 2:  # NGHTTP2_HD_INFLATE_EMIT
+            name, value = (ctypes.string_at(base, length).decode() for base, length in
+                           ((field.name, field.name_length), (field.value, field.value_length)))
+            found[name] = value
+    library.nghttp2_hd_inflate_del(inflater)
+    return found
 
 
 class Answer:

@@ -73,6 +73,7 @@ struct gw_hook_host {
     struct gw_slice trace_id; /* empty: none */
     struct gw_metadata trace; /* what Sluice.call sends on, so that it is in the same trace */
     size_t upstream;          /* index in the configuration; hooks may change it */
+    uint64_t deadline_ms;     /* which Sluice.call keeps to; 0: none. The caller may change it */
 };
 
 /* --- one request; worker-local --- */

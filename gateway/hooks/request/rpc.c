@@ -208,12 +208,13 @@ static void start(struct rpc *rpc, size_t upstream, uint64_t timeout_ms,
 {
     const struct gw_hook_call *call = call_of(rpc->task);
     const struct gw_hook_vm *vm = call->guest.vm;
-    uint64_t limit_ms = call->began_ms + vm->set->config->hook_limits.time_ms;
-    uint64_t deadline_ms = timeout_ms > 0 ? gw_clock_ms() + timeout_ms : limit_ms;
     struct gw_call_params params = {
         .path = rpc->method->path,
         .metadata = metadata,
-        .deadline_ms = deadline_ms < limit_ms ? deadline_ms : limit_ms,
+        .deadline_ms = timeout_ms > 0
+                           ? gw_deadline_sooner(call->host->deadline_ms, gw_clock_ms() + timeout_ms)
+                           : call->host->deadline_ms,
+        .limit_ms = call->began_ms + vm->set->config->hook_limits.time_ms,
         .callbacks = &callbacks,
         .arg = rpc,
     };

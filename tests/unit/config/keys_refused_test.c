@@ -280,16 +280,18 @@ static void numbers_have_bounds(void **state)
 static void durations_and_sizes_have_units_and_bounds(void **state)
 {
     (void)state;
-    assert_refused(LISTEN "limits: {request_timeout: 30, request_body: 4MB}\n",
-                   "f:2:27: `request_timeout`: expected a duration from 1ms to 24h, written like "
-                   "500ms, 5s, 2m or 1h, found \"30\"\n"
-                   "f:2:45: `request_body`: expected a size from 1KiB to 1024MiB, written like "
-                   "64KiB or 4MiB, found \"4MB\"\n");
-    assert_refused(LISTEN "limits: {request_timeout: 0s, header_bytes: 401KiB}\n",
-                   "f:2:27: `request_timeout`: expected a duration from 1ms to 24h, written like "
-                   "500ms, 5s, 2m or 1h, found \"0s\"\n"
-                   "f:2:45: `header_bytes`: expected a size from 1KiB to 400KiB, written like "
-                   "64KiB or 4MiB, found \"401KiB\"\n");
+    assert_refused(
+        LISTEN "limits: {request_timeout: 30, request_body: 4MB}\n",
+        "f:2:27: `request_timeout`: expected none or a duration from 1ms to 24h, written "
+        "like 500ms, 5s, 2m or 1h, found \"30\"\n"
+        "f:2:45: `request_body`: expected a size from 1KiB to 1024MiB, written like "
+        "64KiB or 4MiB, found \"4MB\"\n");
+    assert_refused(
+        LISTEN "limits: {request_timeout: 0s, header_bytes: 401KiB}\n",
+        "f:2:27: `request_timeout`: expected none or a duration from 1ms to 24h, written "
+        "like 500ms, 5s, 2m or 1h, found \"0s\"\n"
+        "f:2:45: `header_bytes`: expected a size from 1KiB to 400KiB, written like "
+        "64KiB or 4MiB, found \"401KiB\"\n");
 }
 
 static void every_limit_has_bounds(void **state)
@@ -305,6 +307,9 @@ static void every_limit_has_bounds(void **state)
         {"header_bytes", "1KiB", "400KiB", "0KiB", "401KiB"},
         {"connections", "1", "1000000", "0", "1000001"},
         {"request_timeout", "1ms", "24h", "0ms", "25h"},
+        {"request_timeout", "none", "1ms", "never", "off"},
+        {"max_deadline", "1ms", "24h", "0ms", "25h"},
+        {"max_deadline", "none", "24h", "never", "\"\""},
         {"stream_idle_timeout", "1ms", "24h", "0ms", "25h"},
         {"header_timeout", "1ms", "1h", "0ms", "61m"},
         {"idle_timeout", "1ms", "24h", "0ms", "25h"},

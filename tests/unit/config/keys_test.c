@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "loaded.h"
 
 static void absent_keys_have_their_defaults(void **state)
@@ -24,6 +25,7 @@ static void absent_keys_have_their_defaults(void **state)
     assert_int_equal(c->limits.connections_per_address, 0);
     assert_null(c->trusted_proxies.items);
     assert_int_equal(c->limits.request_timeout_ms, 30000);
+    assert_true(c->limits.max_deadline_ms == GW_NO_TIMEOUT);
     assert_int_equal(c->limits.handshake_timeout_ms, 10000);
     assert_int_equal(c->listeners[0].tls.certificate_count, 0);
     assert_int_equal(c->limits.stream_idle_timeout_ms, 300000);
@@ -67,6 +69,20 @@ static void absent_keys_have_their_defaults(void **state)
     gw_config_destroy(c);
 }
 
+static void timeouts_may_be_none(void **state)
+{
+    (void)state;
+    struct gw_config *c =
+        load(LISTEN "limits: {request_timeout: none, max_deadline: none}\n" SCHEMA
+                    "upstreams: [{name: up, endpoints: [{address: 'a:1'}], timeout: none}]\n"
+                    "routes: [{service: user.v1.UserService, upstream: up, timeout: none}]\n");
+    assert_true(c->limits.request_timeout_ms == GW_NO_TIMEOUT);
+    assert_true(c->limits.max_deadline_ms == GW_NO_TIMEOUT);
+    assert_true(c->upstreams[0].timeout_ms == GW_NO_TIMEOUT);
+    assert_true(c->routes[0].timeout_ms == GW_NO_TIMEOUT);
+    gw_config_destroy(c);
+}
+
 static void an_absent_block_is_a_feature_that_is_off(void **state)
 {
     (void)state;
@@ -89,7 +105,8 @@ static void every_key_is_read(void **state)
         "admin: {address: 127.0.0.1:9090}\n"
         "workers: 3\n"
         "limits: {request_body: 64KiB, header_count: 50, header_bytes: 8KiB, connections: 7,\n"
-        "         request_timeout: 1m, header_timeout: 1s, idle_timeout: 2m, body_timeout: 3s,"
+        "         request_timeout: 1m, max_deadline: 2h, header_timeout: 1s, idle_timeout: 2m, "
+        "body_timeout: 3s,"
         "         write_timeout: 4s, concurrent_streams: 5, early_resets: 6,"
         "         control_frames: 70}\n" SCHEMA "upstreams:\n"
         "  - name: up\n"
@@ -124,6 +141,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(c->limits.header_bytes, 8192);
     assert_int_equal(c->limits.connections, 7);
     assert_int_equal(c->limits.request_timeout_ms, 60000);
+    assert_int_equal(c->limits.max_deadline_ms, 7200000);
     assert_int_equal(c->limits.header_timeout_ms, 1000);
     assert_int_equal(c->limits.idle_timeout_ms, 120000);
     assert_int_equal(c->limits.body_timeout_ms, 3000);
@@ -229,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(absent_keys_have_their_defaults),
+        cmocka_unit_test(timeouts_may_be_none),
         cmocka_unit_test(an_absent_block_is_a_feature_that_is_off),
         cmocka_unit_test(every_key_is_read),
         cmocka_unit_test(paths_are_relative_to_the_file),

@@ -62,6 +62,30 @@ static void no_deadline_sends_no_timeout(void **state)
     assert_false(contains(&fx.peer.streams[0].head, "grpc-timeout"));
 }
 
+static void a_limit_is_not_told_unless_it_ends_before_the_deadline(void **state)
+{
+    (void)state;
+    fx.peer.on_request = peer_echo;
+    fixture_connect();
+    struct gw_call_params params = params_for(&fx.records[0]);
+    params.limit_ms = gw_clock_ms() + 60000;
+    struct record *r = start_with(0, &params);
+    gw_call_send(r->call, GW_SLICE("\0\0\0\0\2hi"), GW_SEND_END);
+    gw_call_request(r->call, 1);
+    run_until(r->ended);
+    assert_false(contains(&fx.peer.streams[0].head, "grpc-timeout"));
+    params = params_for(&fx.records[1]);
+    params.limit_ms = gw_clock_ms() + 60000;
+    params.deadline_ms = gw_clock_ms() + 500000;
+    r = start_with(1, &params);
+    gw_call_send(r->call, GW_SLICE("\0\0\0\0\2hi"), GW_SEND_END);
+    gw_call_request(r->call, 1);
+    run_until(r->ended);
+    const char *timeout = strstr(gw_buf_terminate(&fx.peer.streams[1].head), "\ngrpc-timeout: ");
+    assert_non_null(timeout);
+    assert_in_range(strtoul(timeout + 15, NULL, 10), 50000, 60000);
+}
+
 static void much_metadata_is_sent(void **state)
 {
     (void)state;
@@ -609,6 +633,7 @@ int main(void)
         TEST(a_unary_call_is_answered),
         TEST(the_request_has_the_headers_of_grpc),
         TEST(no_deadline_sends_no_timeout),
+        TEST(a_limit_is_not_told_unless_it_ends_before_the_deadline),
         TEST(much_metadata_is_sent),
         TEST(headers_around_one_frame_arrive_as_they_were_sent),
         TEST(metadata_over_64_kib_is_refused_here),

@@ -178,17 +178,23 @@ static void on_end(void *arg, const struct gw_call_result *result)
 
 static const struct gw_call_callbacks callbacks = {.on_message = on_answer, .on_end = on_end};
 
-static void start(struct fixture *f, struct outcome *o, uint64_t timeout_ms)
+static void start_with(struct fixture *f, struct outcome *o, struct gw_call_params params,
+                       uint64_t timeout_ms)
 {
     static const char framed[] = "\0\0\0\0\5hello";
     *o = (struct outcome){0};
-    o->call = gw_upstream_call(
-        f->upstreams, 0,
-        &(struct gw_call_params){.path = GW_SLICE(METHOD), .callbacks = &callbacks, .arg = o},
-        timeout_ms, &o->report);
+    params.path = GW_SLICE(METHOD);
+    params.callbacks = &callbacks;
+    params.arg = o;
+    o->call = gw_upstream_call(f->upstreams, 0, &params, timeout_ms, &o->report);
     gw_call_request(o->call, GW_REQUEST_ALL);
     gw_call_send(o->call, gw_slice(framed, 10), GW_SEND_END);
     assert_false(o->ended);
+}
+
+static void start(struct fixture *f, struct outcome *o, uint64_t timeout_ms)
+{
+    start_with(f, o, (struct gw_call_params){0}, timeout_ms);
 }
 
 static void wait_for(struct fixture *f, const bool *flag)
@@ -379,6 +385,48 @@ static void a_backend_that_never_answers_is_given_up_after_the_timeout(void **st
     assert_int_equal(o.status, GW_DEADLINE_EXCEEDED);
     assert_int_equal(o.http_status, 504);
     assert_in_range(gw_clock_ms() - began, 99, 400);
+    tear_down(&f);
+}
+
+static void a_call_whose_time_has_passed_is_not_sent(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, 1, "round_robin");
+    open_upstream(&f);
+    turn_for(&f, 20);
+    uint64_t now = gw_clock_ms();
+    const struct gw_call_params late[] = {{.deadline_ms = now}, {.limit_ms = now}};
+    for (size_t i = 0; i < 2; i++) {
+        struct outcome o;
+        start_with(&f, &o, late[i], 0);
+        wait_for(&f, &o.ended);
+        assert_int_equal(o.status, GW_DEADLINE_EXCEEDED);
+        assert_int_equal(o.http_status, 504);
+        assert_int_equal(o.report.tries, 0);
+    }
+    turn_for(&f, 20);
+    assert_int_equal(f.backends[0].calls, 0);
+    tear_down(&f);
+}
+
+static void without_a_timeout_a_call_has_the_callers_limit(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, 1, "round_robin");
+    f.config.timeout_ms = GW_NO_TIMEOUT;
+    f.backends[0].is_silent = true;
+    open_upstream(&f);
+    const uint64_t timeouts[] = {0, GW_NO_TIMEOUT};
+    for (size_t i = 0; i < 2; i++) {
+        struct outcome o;
+        uint64_t began = gw_clock_ms();
+        start_with(&f, &o, (struct gw_call_params){.limit_ms = began + 100}, timeouts[i]);
+        wait_for(&f, &o.ended);
+        assert_int_equal(o.status, GW_DEADLINE_EXCEEDED);
+        assert_in_range(gw_clock_ms() - began, 99, 400);
+    }
     tear_down(&f);
 }
 
@@ -614,6 +662,8 @@ int main(void)
         cmocka_unit_test(an_endpoint_that_fails_and_is_back_is_told_once_each),
         cmocka_unit_test(calls_in_flight_on_a_lost_connection_fail_and_are_not_sent_again),
         cmocka_unit_test(a_backend_that_never_answers_is_given_up_after_the_timeout),
+        cmocka_unit_test(a_call_whose_time_has_passed_is_not_sent),
+        cmocka_unit_test(without_a_timeout_a_call_has_the_callers_limit),
         cmocka_unit_test(
             a_peer_that_accepts_and_is_silent_does_not_hold_the_call_past_the_connect_timeout),
         cmocka_unit_test(a_cancelled_call_says_no_more),
