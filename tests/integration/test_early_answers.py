@@ -239,6 +239,26 @@ def test_a_stream_too_many_is_refused_alone(t):
             expect_equal(client.goaway, None)
 
 
+def test_two_hundred_streams_at_once(t):
+    """Where 128 may be open, of a client that knows, or does not know yet: in one write, with and without bodies that go
+    on. Those too many are refused by themselves, and the connection goes on."""
+    with Others(t) as others:
+        for knows in False, True:
+            with h2.Client(others.gateway.port) as client:
+                if knows:
+                    client.settle()
+                for more in {"body": b'{"username":"x"}'}, {"end": False}:
+                    asked = [client.request_frames("/v1/users", "POST", JSON, **more) for _ in range(200)]
+                    client.send_raw(b"".join(data for _, data in asked))
+                    if "end" in more:
+                        late = [h2.frame(h2.DATA, h2.END_STREAM, stream, b"{}") for stream, _ in asked]
+                        client.send_raw(b"".join(late))
+                    answers = [client.answer(stream, timeout=30) for stream, _ in asked]
+                    expect_equal([one.status for one in answers[:128]], [200] * 128, f"statuses with {more}")
+                    expect_equal([one.reset for one in answers[128:]], [h2.REFUSED_STREAM] * 72, f"resets with {more}")
+                    expect_equal(client.goaway, None, "GOAWAY")
+
+
 def test_grpcio_and_calls_that_are_too_large(t):
     """Debian's grpcio, all on one connection: none of the good calls may fail, and none wait."""
 
