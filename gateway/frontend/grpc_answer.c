@@ -60,22 +60,99 @@ static struct gw_slice status_text(gw_pool *pool, int status)
     return gw_slice(digits, (size_t)(gw_digits_put(digits, (uint64_t)status) - digits));
 }
 
-static void add_status(struct gw_exchange *x, h2o_headers_t *list,
-                       const struct gw_call_result *result)
+#define CUT_OFF " [cut off]"
+/* Of grpc-message, where it has to be cut off; less of it helps nobody. */
+#define LEAST_MESSAGE 256
+/* Fields of a header list that are not in libh2o's, and grpc-status. */
+#define FIXED_BYTES 512
+
+static size_t field_bytes(size_t name, size_t value)
+{
+    return name + value + 32; /* RFC 9113 section 10.5.1 */
+}
+
+static size_t metadata_bytes(const struct gw_metadata *metadata)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < metadata->count; i++)
+        bytes += field_bytes(metadata->items[i].name.len, metadata->items[i].value.len);
+    return bytes;
+}
+
+/* What a client takes besides what is in the list. */
+static size_t room_for(struct gw_exchange *x, const h2o_headers_t *list)
+{
+    if (x->headers.protocol != GW_PROTOCOL_GRPC)
+        return SIZE_MAX; /* in the body */
+    size_t bytes = FIXED_BYTES, most = gw_http2_max_header_list(x->req);
+    for (size_t i = 0; i < list->size; i++)
+        bytes += field_bytes(list->entries[i].name->len, list->entries[i].value.len);
+    return bytes < most ? most - bytes : 0;
+}
+
+/* Not within an escape, nor within a character of several. */
+static void cut_message(struct gw_buf *message, size_t max_bytes)
+{
+    if (message->len <= max_bytes)
+        return;
+    size_t at = max_bytes - (sizeof(CUT_OFF) - 1);
+    const char *text = message->base;
+    if (text[at - 1] == '%')
+        at -= 1;
+    else if (text[at - 2] == '%')
+        at -= 2;
+    while (at >= 3 && text[at] == '%' && (strchr("89AB", text[at + 1]) != NULL))
+        at -= 3;
+    message->len = at;
+    gw_buf_append(message, GW_SLICE(CUT_OFF));
+}
+
+static struct gw_call_result too_large(struct gw_exchange *x, size_t bytes)
+{
+    struct gw_slice message =
+        gw_pool_printf(&x->req->pool, "the answer's trailers take %zu bytes, over the client's %zu",
+                       bytes, gw_http2_max_header_list(x->req));
+    x->grpc_status = GW_RESOURCE_EXHAUSTED;
+    gw_exchange_note_error(x, message, (struct gw_slice){0});
+    return (struct gw_call_result){.status = GW_RESOURCE_EXHAUSTED, .message = message};
+}
+
+static void add_fields(struct gw_exchange *x, h2o_headers_t *list,
+                       const struct gw_call_result *result, size_t room)
 {
     gw_pool *pool = &x->req->pool;
     add(x, list, GW_SLICE("grpc-status"),
         result->status == GW_OK ? GW_SLICE("0") : status_text(pool, result->status));
     struct gw_buf message = gw_buf_in_pool(pool), details = message;
     gw_grpc_message_encode(&message, result->message);
-    if (message.len > 0)
-        add(x, list, GW_SLICE("grpc-message"), gw_buf_slice(&message));
     gw_base64_encode(&details, result->details);
     while (details.len > 0 && details.base[details.len - 1] == '=')
         details.len--; /* as gRPC writes it */
-    if (details.len > 0)
+    size_t least = message.len < LEAST_MESSAGE ? message.len : LEAST_MESSAGE;
+    if (details.len > 0 &&
+        field_bytes(sizeof("grpc-status-details-bin") - 1, details.len) + least <= room) {
         add(x, list, GW_SLICE("grpc-status-details-bin"), gw_buf_slice(&details));
+        room -= field_bytes(sizeof("grpc-status-details-bin") - 1, details.len);
+    }
+    cut_message(&message, room < LEAST_MESSAGE ? LEAST_MESSAGE : room);
+    if (message.len > 0)
+        add(x, list, GW_SLICE("grpc-message"), gw_buf_slice(&message));
     add_all(x, list, &result->trailers);
+}
+
+/* A client may end its connection for a header list over its limit, and with it its other calls: a
+ * message is cut off, details are left out, and where the trailers alone are over it, the call
+ * fails. */
+static void add_status(struct gw_exchange *x, h2o_headers_t *list,
+                       const struct gw_call_result *result)
+{
+    size_t trailers = metadata_bytes(&result->trailers), room = room_for(x, list);
+    if (trailers == 0 || trailers + LEAST_MESSAGE <= room) {
+        add_fields(x, list, result, room - trailers);
+        return;
+    }
+    struct gw_call_result instead = too_large(x, trailers);
+    add_fields(x, list, &instead, room);
 }
 
 static void set_trailers(struct gw_exchange *x, const struct gw_call_result *result)

@@ -54,5 +54,9 @@ void gw_http2_end_when_answered(h2o_req_t *req);
 /* Trailers of the answer, to be sent behind its body; before the last h2o_send. Names are lower
  * case; they and the values live as long as the request. */
 void gw_http2_set_trailers(h2o_req_t *req, const h2o_headers_t *trailers);
+/* What the client takes of an answer's header list: its SETTINGS_MAX_HEADER_LIST_SIZE, which counts
+ * as RFC 9113 section 10.5.1 says, but 64 KiB at most, because nghttp2 sends no more. Some clients
+ * end the connection for more. */
+size_t gw_http2_max_header_list(h2o_req_t *req);
 
 #endif

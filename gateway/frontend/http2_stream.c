@@ -358,6 +358,14 @@ void gw_http2_set_trailers(h2o_req_t *req, const h2o_headers_t *trailers)
     stream_of(req)->response.trailers = trailers;
 }
 
+size_t gw_http2_max_header_list(h2o_req_t *req)
+{
+    static const uint32_t most = 64 << 10;
+    uint32_t theirs = nghttp2_session_get_remote_settings(stream_of(req)->session->nghttp2,
+                                                          NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+    return theirs < most ? theirs : most;
+}
+
 struct header_list {
     nghttp2_nv *items;
     size_t count;

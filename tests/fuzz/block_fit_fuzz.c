@@ -125,7 +125,7 @@ static bool inflate(nghttp2_hd_inflater *inflater, struct gw_slice *block, nghtt
 static void compare_string(const uint8_t *sent, size_t sent_len, const uint8_t *given,
                            size_t given_len)
 {
-    bool is_same = sent_len == given_len && memcmp(sent, given, sent_len) == 0;
+    bool is_same = gw_slice_eq(gw_slice(sent, sent_len), gw_slice(given, given_len));
     /* Coded in Huffman's way, one that is too long may mean few bytes. */
     assert(is_same || (sent_len > MAX_STRING * 8 / 30 && given_len == GW_BLOCK_FIT_STAND_IN_BYTES));
 }
@@ -183,7 +183,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int rc = fit_all(gw_buf_slice(&all), SIZE_MAX, &whole);
     int rc_cut = fit_all(gw_buf_slice(&all), (size_t)data[0] + 1, &cut);
     assert(rc == rc_cut);
-    assert(rc < 0 || (whole.len == cut.len && memcmp(whole.base, cut.base, cut.len) == 0));
+    assert(rc < 0 || gw_slice_eq(gw_buf_slice(&whole), gw_buf_slice(&cut)));
     collect_blocks(gw_buf_slice(&all), &sent_blocks);
     collect_blocks(gw_buf_slice(&whole), &given_blocks);
     compare_blocks(gw_buf_slice(&sent_blocks), gw_buf_slice(&given_blocks));

@@ -4,6 +4,7 @@ answer, and no other on its connection."""
 import json
 import os
 import threading
+import time
 
 import grpc
 import harness
@@ -122,6 +123,39 @@ def test_calls_of_hooks(t):
             expect_equal(answer.status, 200, repr(answer))
             expect(answer.body.decode().count(begin) == 2, f"{case}: {answer}")
     expect_one_connection(others)
+
+
+def test_statuses_are_fitted_to_their_client(t):
+    """grpcio takes header lists of 8 KiB by default, and ends its connection for a larger one."""
+
+    def get(request, context):
+        kind, size = request.id.split()
+        if kind == "slow":
+            time.sleep(1)
+            return user_answer(t, id=request.id)
+        if kind == "trailer":
+            context.set_trailing_metadata([("x-big", "v" * int(size))])
+        if kind == "details":
+            context.set_trailing_metadata([("grpc-status-details-bin", b"\x08" * int(size))])
+        context.abort(INVALID, "\u00e4" * int(size) if kind == "message" else "m")
+
+    with Others(t, {GET_USER: get}) as others:
+        stub, slow = t.stub(others.gateway.port, "user.v1.UserService"), []
+        thread = threading.Thread(target=lambda: slow.append(stub("GetUser", id="slow 0").user.id))
+        thread.start()
+        expect_equal(stub.fails(INVALID, "GetUser", id="message 1000").message, "\u00e4" * 1000)
+        for size in 2000, 10_000:
+            message = stub.fails(INVALID, "GetUser", id=f"message {size}").message
+            kept = message.removesuffix(" [cut off]")
+            expect(1100 < len(kept) < 1366 and kept == "\u00e4" * len(kept) and kept != message, message)
+        error = stub.fails(INVALID, "GetUser", id="details 20000")
+        expect_equal((error.message, error.details), ("m", []))
+        error = stub.fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "GetUser", id="trailer 20000")
+        expect("trailers take 200" in error.message and error.message.endswith("the client's 8192"), error.message)
+        thread.join()
+        expect_equal(slow, ["slow 0"], "the call beside them")
+        stub = harness.Stub(t.protos, t.channel(others.gateway.port, max_metadata_size=64 * KIB), "user.v1.UserService")
+        expect_equal(stub.fails(INVALID, "GetUser", id="message 10000").message, "\u00e4" * 10_000)
 
 
 # --- streams ---
