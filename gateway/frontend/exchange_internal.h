@@ -59,6 +59,7 @@ struct gw_exchange {
         struct gw_slice upstream_type, content_type; /* of the call; of the answer */
         bool answers_in_text;                        /* gRPC-Web in base64 */
         bool has_headers;                            /* initial metadata are among the answer's */
+        size_t left_out_bytes; /* of initial metadata that are more than the client takes */
     } grpc;
 
     struct gw_task leave; /* the client was found to have left */

@@ -37,6 +37,7 @@ void gw_grpc_init(struct gw_exchange *x)
     else
         protocol = gw_protocol_accepted(accept_of(x->req), protocol);
     x->grpc.has_headers = false;
+    x->grpc.left_out_bytes = 0;
     x->grpc.answers_in_text = protocol == GW_PROTOCOL_GRPC_WEB_TEXT;
     x->grpc.upstream_type = is_web ? type_of(x, GW_PROTOCOL_GRPC) : x->headers.content_type;
     x->grpc.content_type = is_web ? type_of(x, protocol) : GW_SLICE("application/grpc");

@@ -22,47 +22,8 @@ static void add_all(struct gw_exchange *x, h2o_headers_t *list, const struct gw_
     }
 }
 
-/* --- initial metadata --- */
+/* --- what the client takes --- */
 
-/* What the gateway says itself in every answer. */
-static bool is_ours(struct gw_slice name)
-{
-    static const struct gw_slice names[] = {
-        {"date", 4}, {"server", 6}, {"x-request-id", 12}, {"x-trace-id", 10}, {"x-span-id", 9},
-    };
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        if (gw_slice_eq(name, names[i]))
-            return true;
-    }
-    return false;
-}
-
-void gw_grpc_take_headers(struct gw_exchange *x, const struct gw_metadata *headers)
-{
-    gw_pool *pool = &x->req->pool;
-    x->grpc.has_headers = true;
-    for (size_t i = 0; i < headers->count; i++) {
-        const struct gw_metadatum *m = &headers->items[i];
-        if (gw_slice_eq(m->name, GW_SLICE("content-type"))) {
-            if (x->headers.protocol == GW_PROTOCOL_GRPC)
-                x->grpc.content_type = gw_pool_dup(pool, m->value);
-        } else if (!is_ours(m->name) && gw_metadata_is_end_to_end(m->name, m->value)) {
-            add(x, &x->req->res.headers, gw_pool_dup(pool, m->name), gw_pool_dup(pool, m->value));
-        }
-    }
-}
-
-/* --- the status --- */
-
-static struct gw_slice status_text(gw_pool *pool, int status)
-{
-    char *digits = h2o_mem_alloc_pool(pool, GW_DIGITS_MAX);
-    return gw_slice(digits, (size_t)(gw_digits_put(digits, (uint64_t)status) - digits));
-}
-
-#define CUT_OFF " [cut off]"
-/* Of grpc-message, where it has to be cut off; less of it helps nobody. */
-#define LEAST_MESSAGE 256
 /* Fields of a header list that are not in libh2o's, and grpc-status. */
 #define FIXED_BYTES 512
 
@@ -90,6 +51,53 @@ static size_t room_for(struct gw_exchange *x, const h2o_headers_t *list)
     return bytes < most ? most - bytes : 0;
 }
 
+/* --- initial metadata --- */
+
+/* What the gateway says itself in every answer. */
+static bool is_ours(struct gw_slice name)
+{
+    static const struct gw_slice names[] = {
+        {"date", 4}, {"server", 6}, {"x-request-id", 12}, {"x-trace-id", 10}, {"x-span-id", 9},
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        if (gw_slice_eq(name, names[i]))
+            return true;
+    }
+    return false;
+}
+
+void gw_grpc_take_headers(struct gw_exchange *x, const struct gw_metadata *headers)
+{
+    gw_pool *pool = &x->req->pool;
+    x->grpc.has_headers = true;
+    size_t bytes = metadata_bytes(headers);
+    if (bytes > room_for(x, &x->req->res.headers)) {
+        x->grpc.left_out_bytes = bytes;
+        return;
+    }
+    for (size_t i = 0; i < headers->count; i++) {
+        const struct gw_metadatum *m = &headers->items[i];
+        if (gw_slice_eq(m->name, GW_SLICE("content-type"))) {
+            if (x->headers.protocol == GW_PROTOCOL_GRPC)
+                x->grpc.content_type = gw_pool_dup(pool, m->value);
+        } else if (!is_ours(m->name) && gw_metadata_is_end_to_end(m->name, m->value)) {
+            add(x, &x->req->res.headers, gw_pool_dup(pool, m->name), gw_pool_dup(pool, m->value));
+        }
+    }
+}
+
+/* --- the status --- */
+
+static struct gw_slice status_text(gw_pool *pool, int status)
+{
+    char *digits = h2o_mem_alloc_pool(pool, GW_DIGITS_MAX);
+    return gw_slice(digits, (size_t)(gw_digits_put(digits, (uint64_t)status) - digits));
+}
+
+#define CUT_OFF " [cut off]"
+/* Of grpc-message, where it has to be cut off; less of it helps nobody. */
+#define LEAST_MESSAGE 256
+
 /* Not within an escape, nor within a character of several. */
 static void cut_message(struct gw_buf *message, size_t max_bytes)
 {
@@ -107,10 +115,10 @@ static void cut_message(struct gw_buf *message, size_t max_bytes)
     gw_buf_append(message, GW_SLICE(CUT_OFF));
 }
 
-static struct gw_call_result too_large(struct gw_exchange *x, size_t bytes)
+static struct gw_call_result too_large(struct gw_exchange *x, const char *what, size_t bytes)
 {
     struct gw_slice message =
-        gw_pool_printf(&x->req->pool, "the answer's trailers take %zu bytes, over the client's %zu",
+        gw_pool_printf(&x->req->pool, "the answer's %s take %zu bytes, over the client's %zu", what,
                        bytes, gw_http2_max_header_list(x->req));
     x->grpc_status = GW_RESOURCE_EXHAUSTED;
     gw_exchange_note_error(x, message, (struct gw_slice){0});
@@ -141,18 +149,22 @@ static void add_fields(struct gw_exchange *x, h2o_headers_t *list,
 }
 
 /* A client may end its connection for a header list over its limit, and with it its other calls: a
- * message is cut off, details are left out, and where the trailers alone are over it, the call
- * fails. */
+ * message is cut off, details are left out, and where trailers or initial metadata alone are over
+ * it, the call fails. */
 static void add_status(struct gw_exchange *x, h2o_headers_t *list,
                        const struct gw_call_result *result)
 {
     size_t trailers = metadata_bytes(&result->trailers), room = room_for(x, list);
-    if (trailers == 0 || trailers + LEAST_MESSAGE <= room) {
+    struct gw_call_result instead;
+    if (x->grpc.left_out_bytes > 0) {
+        instead = too_large(x, "initial metadata", x->grpc.left_out_bytes);
+        add_fields(x, list, &instead, room);
+    } else if (trailers == 0 || trailers + LEAST_MESSAGE <= room) {
         add_fields(x, list, result, room - trailers);
-        return;
+    } else {
+        instead = too_large(x, "trailers", trailers);
+        add_fields(x, list, &instead, room);
     }
-    struct gw_call_result instead = too_large(x, trailers);
-    add_fields(x, list, &instead, room);
 }
 
 static void set_trailers(struct gw_exchange *x, const struct gw_call_result *result)

@@ -137,6 +137,9 @@ def test_statuses_are_fitted_to_their_client(t):
             context.set_trailing_metadata([("x-big", "v" * int(size))])
         if kind == "details":
             context.set_trailing_metadata([("grpc-status-details-bin", b"\x08" * int(size))])
+        if kind == "initial":
+            context.send_initial_metadata([("x-big", "v" * int(size))])
+            return user_answer(t, id=request.id)
         context.abort(INVALID, "\u00e4" * int(size) if kind == "message" else "m")
 
     with Others(t, {GET_USER: get}) as others:
@@ -152,6 +155,9 @@ def test_statuses_are_fitted_to_their_client(t):
         expect_equal((error.message, error.details), ("m", []))
         error = stub.fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "GetUser", id="trailer 20000")
         expect("trailers take 200" in error.message and error.message.endswith("the client's 8192"), error.message)
+        expect_equal(stub("GetUser", id="initial 7000").user.id, "initial 7000")
+        error = stub.fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "GetUser", id="initial 20000")
+        expect("the answer's initial metadata take 20" in error.message, error.message)
         thread.join()
         expect_equal(slow, ["slow 0"], "the call beside them")
         stub = harness.Stub(t.protos, t.channel(others.gateway.port, max_metadata_size=64 * KIB), "user.v1.UserService")
