@@ -76,6 +76,23 @@ int gw_base64_decode(struct gw_buf *out, struct gw_slice text)
     return 0;
 }
 
+bool gw_base64_is_canonical(struct gw_slice text)
+{
+    size_t digits = text.len;
+    if (digits % 4 == 0) {
+        for (int i = 0; i < 2 && digits > 0 && text.base[digits - 1] == '='; i++)
+            digits--;
+    }
+    uint8_t value = 1;
+    for (size_t i = 0; i < digits; i++) {
+        value = base64_values[(unsigned char)text.base[i]];
+        if (value == 0 || text.base[i] == '-' || text.base[i] == '_')
+            return false;
+    }
+    unsigned left_over = digits % 4 == 2 ? 0xf : digits % 4 == 3 ? 0x3 : 0;
+    return digits % 4 != 1 && ((value - 1u) & left_over) == 0;
+}
+
 int gw_base64_decode_pieces(struct gw_buf *out, struct gw_slice text)
 {
     size_t before = out->len;

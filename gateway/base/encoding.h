@@ -13,6 +13,10 @@ void gw_base64_encode(struct gw_buf *out, struct gw_slice bytes);
  */
 int gw_base64_decode(struct gw_buf *out, struct gw_slice text);
 
+/* Standard alphabet, with all of its padding or none, and no bits left over that are not 0 (RFC
+ * 4648 section 3.5): what every decoder takes, and all take for the same. */
+bool gw_base64_is_canonical(struct gw_slice text);
+
 /* Several such texts, one behind the other; all but the last end with padding. */
 int gw_base64_decode_pieces(struct gw_buf *out, struct gw_slice text);
 

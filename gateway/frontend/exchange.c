@@ -283,6 +283,16 @@ void gw_exchange_serve(struct gw_exchange *x, const struct gw_route_match *match
     }
 }
 
+bool gw_exchange_refuses_metadata(struct gw_exchange *x)
+{
+    if (x->headers.fault == GW_METADATA_SOUND || x->route->method == NULL)
+        return false;
+    gw_exchange_answer_error(x, 400, GW_INVALID_ARGUMENT,
+                             gw_request_headers_fault_text(&x->headers, &x->req->pool),
+                             (struct gw_slice){0});
+    return true;
+}
+
 static void on_body(void *arg)
 {
     struct gw_exchange *x = arg;
@@ -334,7 +344,7 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
         return 0;
     }
     struct gw_route_match match;
-    if (!find_route(x, &match))
+    if (!find_route(x, &match) || gw_exchange_refuses_metadata(x))
         return 0;
     bool is_read_as_it_comes = !gw_exchange_is_http1(x) && gw_route_takes_messages(x->route);
     if (is_read_as_it_comes || gw_request_body_collect(x->body, on_body, x)) {

@@ -176,6 +176,7 @@ void gw_exchange_start_call(struct gw_exchange *x, const struct gw_call_callback
         timeout_ms = limit_grpc(x, is_unary, &params);
         params.passes_through = true;
         params.content_type = x->grpc.upstream_type;
+        params.user_agent = x->headers.user_agent;
         if (!gw_hooked_reads_answer(x)) {
             params.takes_compressed = x->headers.protocol == GW_PROTOCOL_GRPC;
             params.takes_encodings = x->headers.accepted_encodings;

@@ -77,6 +77,9 @@ static inline bool gw_exchange_is_http1(const struct gw_exchange *x)
 
 /* The route of the request, once. */
 void gw_exchange_take_route(struct gw_exchange *x, const struct gw_route *route);
+/* The route leads to a call, which cannot have the metadata that the request wants to send: it is
+ * answered. */
+bool gw_exchange_refuses_metadata(struct gw_exchange *x);
 /* What is to be translated, as far as it has come. */
 struct gw_translate_request gw_exchange_request_of(const struct gw_exchange *x);
 /* The body is there, as far as it is awaited: hooks, then gw_exchange_serve_match. */

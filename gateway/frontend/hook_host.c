@@ -140,6 +140,13 @@ static bool next_field(struct gw_hook_host *super, enum gw_hook_fields kind, siz
     return next_kept(gw_hook_host_metadata(&host->trailers), i, ret_name, ret_value);
 }
 
+static enum gw_metadata_fault header_goes_on(const struct gw_exchange *x, struct gw_slice *name,
+                                             struct gw_slice value)
+{
+    return gw_request_header_goes_on(&x->worker->frontend->header_kinds, x->headers.protocol, name,
+                                     value);
+}
+
 /* What goes upstream by itself follows the header that it comes from. */
 static void remove_request_header(struct gw_exchange_host *host, struct gw_slice name)
 {
@@ -147,8 +154,7 @@ static void remove_request_header(struct gw_exchange_host *host, struct gw_slice
     remove_header(&x->req->headers, name);
     if (gw_slice_eq(name, GW_SLICE("content-type")) && is_rest(x))
         x->headers.content_type = (struct gw_slice){0};
-    if (gw_request_header_goes_on(&x->worker->frontend->header_kinds, x->headers.protocol, &name,
-                                  GW_SLICE("")))
+    if (header_goes_on(x, &name, GW_SLICE("")) == GW_METADATA_SOUND)
         remove_kept(own_metadata(host), name);
 }
 
@@ -159,8 +165,7 @@ static void add_request_header(struct gw_exchange_host *host, struct gw_slice na
     add_header(host, &x->req->headers, name, value);
     if (gw_slice_eq(name, GW_SLICE("content-type")) && is_rest(x))
         x->headers.content_type = value;
-    if (gw_request_header_goes_on(&x->worker->frontend->header_kinds, x->headers.protocol, &name,
-                                  value))
+    if (header_goes_on(x, &name, value) == GW_METADATA_SOUND)
         add_kept(host->super.pool, own_metadata(host),
                  (struct gw_metadatum){name, value, GW_INDEX_NEVER});
 }
@@ -187,11 +192,13 @@ static void remove_field(struct gw_hook_host *super, enum gw_hook_fields kind, s
 static const char *refuse_field(const struct gw_exchange *x, enum gw_hook_fields kind,
                                 struct gw_slice name, struct gw_slice value)
 {
-    if (kind == GW_HOOK_REQUEST_HEADERS)
-        return NULL;
     if (kind == GW_HOOK_RESPONSE_HEADERS)
         return refuse_response_header(x, name, value);
-    return gw_metadata_is_allowed(name, value) ? NULL : "not allowed as metadata";
+    enum gw_metadata_fault fault = kind == GW_HOOK_REQUEST_HEADERS ? header_goes_on(x, &name, value)
+                                                                   : gw_metadata_check(name, value);
+    if (kind == GW_HOOK_REQUEST_HEADERS && fault == GW_METADATA_RESERVED)
+        return NULL;
+    return fault == GW_METADATA_SOUND ? NULL : gw_metadata_fault_text(fault);
 }
 
 static const char *put_field(struct gw_hook_host *super, enum gw_hook_fields kind,

@@ -2,6 +2,7 @@
 
 #include "base/random.h"
 #include "frontend/http_target.h"
+#include "grpc/call.h"
 
 /* Values of the table; never dereferenced as anything else. */
 static const enum header_kind {
@@ -113,26 +114,84 @@ static void read_protocol(const h2o_req_t *req, struct gw_request_headers *heade
         headers->protocol = GW_PROTOCOL_REST;
 }
 
+/* Of gRPC, "implementations must not error due to receiving an ASCII-Value that is a valid
+ * field-value in HTTP [...] they may throw the value away" (PROTOCOL-HTTP2.md). */
+static enum gw_metadata_fault without_odd_text(enum gw_protocol protocol,
+                                               enum gw_metadata_fault fault)
+{
+    return fault == GW_METADATA_BAD_TEXT && protocol != GW_PROTOCOL_REST ? GW_METADATA_RESERVED
+                                                                         : fault;
+}
+
 /* Whether a header that means nothing to us goes on, and by which name. */
-static bool goes_on(enum gw_protocol protocol, const struct gw_strmap *kinds, struct gw_slice *name,
-                    struct gw_slice value)
+static enum gw_metadata_fault goes_on(enum gw_protocol protocol, const struct gw_strmap *kinds,
+                                      struct gw_slice *name, struct gw_slice value)
 {
     static const struct gw_slice prefix = {"grpc-metadata-", 14};
     if (protocol != GW_PROTOCOL_REST)
-        return gw_metadata_is_end_to_end(*name, value);
+        return without_odd_text(protocol, gw_metadata_check_end_to_end(*name, value));
     if (!gw_slice_starts_with(*name, prefix))
-        return false;
+        return GW_METADATA_RESERVED;
     *name = gw_slice_from(*name, prefix.len);
-    return is_clients_own(kinds, *name) && gw_metadata_is_allowed(*name, value);
+    return is_clients_own(kinds, *name) ? gw_metadata_check(*name, value) : GW_METADATA_RESERVED;
 }
 
-bool gw_request_header_goes_on(const struct gw_strmap *kinds, enum gw_protocol protocol,
-                               struct gw_slice *name, struct gw_slice value)
+enum gw_metadata_fault gw_request_header_goes_on(const struct gw_strmap *kinds,
+                                                 enum gw_protocol protocol, struct gw_slice *name,
+                                                 struct gw_slice value)
 {
     const enum header_kind *kind = gw_strmap_get(kinds, *name);
     if (kind == NULL || (*kind == ACCEPT_ENCODING && protocol == GW_PROTOCOL_GRPC))
         return goes_on(protocol, kinds, name, value);
-    return *kind == FORWARD && gw_metadata_is_allowed(*name, value);
+    return *kind == FORWARD ? without_odd_text(protocol, gw_metadata_check(*name, value))
+                            : GW_METADATA_RESERVED;
+}
+
+/* The most of a name that is told. */
+#define NAME_SHOWN_MAX 64
+
+struct gw_slice gw_request_headers_fault_text(const struct gw_request_headers *headers,
+                                              gw_pool *pool)
+{
+    struct gw_slice name = headers->faulty_name;
+    if (name.len > NAME_SHOWN_MAX)
+        name.len = NAME_SHOWN_MAX;
+    return gw_pool_printf(pool, "metadata %.*s: %s", GW_SLICE_ARG(name),
+                          gw_metadata_fault_text(headers->fault));
+}
+
+/* gRPC-Web has its own, because browsers let nobody set theirs. */
+static void take_user_agent(struct gw_request_headers *headers, struct gw_slice name,
+                            struct gw_slice value)
+{
+    if (gw_slice_eq(name, GW_SLICE("x-user-agent")) && gw_protocol_is_web(headers->protocol))
+        headers->user_agent = value;
+    else if (headers->user_agent.len == 0 && gw_slice_eq(name, GW_SLICE("user-agent")))
+        headers->user_agent = value;
+}
+
+/* As RFC 9110 section 10.1.5 has it, what matters most comes first. */
+static void finish_user_agent(struct gw_request_headers *headers, gw_pool *pool)
+{
+    if (headers->user_agent.len > 0)
+        headers->user_agent =
+            gw_metadata_is_allowed(GW_SLICE("x"), headers->user_agent)
+                ? gw_pool_printf(pool, "%.*s %.*s", GW_SLICE_ARG(headers->user_agent),
+                                 GW_SLICE_ARG(gw_grpc_user_agent))
+                : (struct gw_slice){0};
+}
+
+/* Adds the field, or keeps its fault. */
+static size_t put(struct gw_request_headers *headers, struct gw_metadatum *items, size_t count,
+                  enum gw_metadata_fault fault, struct gw_slice name, struct gw_slice value)
+{
+    if (fault == GW_METADATA_SOUND) {
+        items[count++] = (struct gw_metadatum){name, value, GW_INDEX_NEVER};
+    } else if (fault != GW_METADATA_RESERVED && headers->fault == GW_METADATA_SOUND) {
+        headers->fault = fault;
+        headers->faulty_name = name;
+    }
+    return count;
 }
 
 void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
@@ -151,26 +210,33 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
     struct gw_slice proto = gw_slice(req->input.scheme->name.base, req->input.scheme->name.len);
 
     read_protocol(req, headers);
-    headers->request_id = headers->timeout = headers->accepted_encodings = (struct gw_slice){0};
+    headers->request_id = headers->timeout = (struct gw_slice){0};
+    headers->accepted_encodings = headers->user_agent = (struct gw_slice){0};
+    headers->fault = GW_METADATA_SOUND;
     for (size_t i = 0; i < req->headers.size; i++) {
         const h2o_header_t *h = &req->headers.entries[i];
         struct gw_slice name = gw_slice(h->name->base, h->name->len);
         struct gw_slice value = gw_slice(h->value.base, h->value.len);
         const enum header_kind *kind = gw_strmap_get(kinds, name);
+        if (headers->protocol != GW_PROTOCOL_REST)
+            take_user_agent(headers, name, value);
+        enum gw_metadata_fault fault;
         if (kind == NULL) {
-            if (goes_on(headers->protocol, kinds, &name, value))
-                items[count++] = (struct gw_metadatum){name, value, GW_INDEX_NEVER};
+            fault = goes_on(headers->protocol, kinds, &name, value);
+            count = put(headers, items, count, fault, name, value);
             continue;
         }
         switch (*kind) {
         case FORWARD:
-            if (gw_metadata_is_allowed(name, value))
-                items[count++] = (struct gw_metadatum){name, value, GW_INDEX_NEVER};
+            fault = without_odd_text(headers->protocol, gw_metadata_check(name, value));
+            count = put(headers, items, count, fault, name, value);
             break;
         case TRACE:
-            if (config->tracing.propagate == 0 && goes_on(headers->protocol, kinds, &name, value))
-                items[count++] = (struct gw_metadatum){name, value, GW_INDEX_NEVER};
             gw_trace_headers_take(&trace_headers, pool, name, value);
+            if (config->tracing.propagate == 0) {
+                fault = goes_on(headers->protocol, kinds, &name, value);
+                count = put(headers, items, count, fault, name, value);
+            }
             break;
         case REQUEST_ID:
             if (value.len > 0 && value.len <= REQUEST_ID_MAX && is_visible(value))
@@ -235,6 +301,7 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
     }
     headers->metadata = (struct gw_metadata){items, count};
     headers->trace_count = count - own;
+    finish_user_agent(headers, pool);
 }
 
 void gw_response_headers_add(h2o_req_t *req, struct gw_slice prefix,
@@ -248,7 +315,8 @@ void gw_response_headers_add(h2o_req_t *req, struct gw_slice prefix,
         struct gw_buf name = gw_buf_in_pool(&req->pool);
         gw_buf_append(&name, prefix);
         gw_buf_append(&name, m->name);
-        struct gw_slice value = gw_pool_dup(&req->pool, m->value);
+        /* HTTP/2 clients refuse space around it (RFC 9113 section 8.2.1), which gRPC allows. */
+        struct gw_slice value = gw_pool_dup(&req->pool, gw_slice_trim(m->value));
         h2o_add_header_by_str(&req->pool, &req->res.headers, name.base, name.len, 0, NULL,
                               value.base, value.len);
     }

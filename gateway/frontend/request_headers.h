@@ -29,6 +29,12 @@ struct gw_request_headers {
     struct gw_trace trace;              /* empty where tracing is off */
     struct gw_metadata metadata;        /* what goes upstream; in the pool */
     size_t trace_count;                 /* of which so many, the last, are the trace's */
+    /* The first header that was to go on as metadata and cannot: by its name there. */
+    enum gw_metadata_fault fault;
+    struct gw_slice faulty_name;
+    /* Of clients that speak gRPC: what they call themselves, and behind it what we do; else empty.
+     */
+    struct gw_slice user_agent;
 };
 
 /* Reads the headers of `req` in one pass. `headers` must not move afterwards. tls_client: who
@@ -44,9 +50,16 @@ void gw_request_headers_read(h2o_req_t *req, const struct gw_strmap *kinds,
 struct gw_slice gw_request_header(const h2o_req_t *req, const char *name, size_t length);
 
 /* Whether a header that the client might send goes upstream by itself; *name becomes its name
- * there. Not the trace, and nothing that the gateway says itself. */
-bool gw_request_header_goes_on(const struct gw_strmap *kinds, enum gw_protocol protocol,
-                               struct gw_slice *name, struct gw_slice value);
+ * there. Not (RESERVED) the trace, and nothing that the gateway says itself. Text that gRPC does
+ * not know stays here where the client speaks gRPC, as gRPC's document wants it, and is a fault
+ * where it does not. */
+enum gw_metadata_fault gw_request_header_goes_on(const struct gw_strmap *kinds,
+                                                 enum gw_protocol protocol, struct gw_slice *name,
+                                                 struct gw_slice value);
+
+/* What a client is told of headers->fault: 400, INVALID_ARGUMENT. In the pool. */
+struct gw_slice gw_request_headers_fault_text(const struct gw_request_headers *headers,
+                                              gw_pool *pool);
 
 /* Adds an answer's metadata to the response's headers, as grpc-metadata-NAME or grpc-trailer-NAME
  * (`prefix`). */

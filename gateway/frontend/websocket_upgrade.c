@@ -149,6 +149,8 @@ bool gw_websocket_serve(struct gw_exchange *x, const struct gw_translate_request
         answer_fault(x, &fault);
         return true;
     }
+    if (gw_exchange_refuses_metadata(x))
+        return true;
     x->wants_websocket = true;
     if (gw_exchange_take_deadline(x))
         gw_exchange_serve(x, &match);

@@ -70,12 +70,16 @@ struct gw_call_callbacks {
     void (*on_end)(void *arg, const struct gw_call_result *result);
 };
 
+/* What this side calls itself. */
+extern const struct gw_slice gw_grpc_user_agent;
+
 struct gw_call_params {
     struct gw_slice path;      /* "/user.v1.UserService/GetUser" */
     struct gw_slice authority; /* filled by an upstream where empty */
     struct gw_slice scheme;    /* "http" where empty */
-    /* Allowed ones only (metadata.h), at most 64 KiB. This and the slices above are borrowed until
-     * on_end or cancel. */
+    /* Sound ones only (metadata.h): the call fails with INVALID_ARGUMENT for what a peer might not
+     * take, and with RESOURCE_EXHAUSTED where the request's headers are larger than the peer has
+     * announced, or than 64 KiB. This and the slices above are borrowed until on_end or cancel. */
     struct gw_metadata metadata;
     uint64_t deadline_ms; /* on gw_clock_ms's clock; 0: none. Sent as grpc-timeout */
     /* The same, but ours alone: the peer is not told, unless there is a deadline, and it is later.
@@ -93,6 +97,7 @@ struct gw_call_params {
      * within max_message_bytes, and the peer is told so. */
     struct gw_slice takes_encodings;
     struct gw_slice content_type; /* "application/grpc" where empty; borrowed as those above */
+    struct gw_slice user_agent;   /* likewise; gw_grpc_user_agent where empty */
     const struct gw_call_callbacks *callbacks;
     void *arg;
 };

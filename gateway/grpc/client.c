@@ -431,6 +431,8 @@ static uint32_t announced_limit(nghttp2_session *session)
 static void on_settings(struct gw_grpc_client *client)
 {
     client->stream_limit = announced_limit(client->session);
+    client->header_list_limit =
+        nghttp2_session_get_remote_settings(client->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
     client->settings_received = true;
     gw_timer_stop(client->loop, &client->connect_timer);
     if (client->state == GW_CLIENT_CONNECTING)

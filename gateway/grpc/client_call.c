@@ -202,7 +202,8 @@ static size_t fill_own_fields(const struct gw_call_params *params, nghttp2_nv nv
     nv[n++] = field(GW_SLICE(":authority"), params->authority, BORROWED);
     nv[n++] = field(GW_SLICE("te"), GW_SLICE("trailers"), BORROWED);
     nv[n++] = field(GW_SLICE("content-type"), params->content_type, BORROWED);
-    nv[n++] = field(GW_SLICE("user-agent"), GW_SLICE("sluice/" GW_VERSION), BORROWED);
+    if (params->user_agent.len == 0)
+        nv[n++] = field(GW_SLICE("user-agent"), gw_grpc_user_agent, BORROWED);
     return n;
 }
 
@@ -216,15 +217,75 @@ static bool is_literal(const struct gw_metadatum *m)
 /* What stands in fill_own_fields, grpc-timeout and grpc-accept-encoding, with what HPACK adds. */
 #define FIXED_BYTES 256
 
-/* Of all fields, however they are coded. */
-static size_t headers_bound(const struct gw_call_params *params)
+/* The same as SETTINGS_MAX_HEADER_LIST_SIZE counts it (RFC 9113 section 6.5.2), but for the values
+ * that differ: a name, a value and 32 bytes for each. */
+#define LISTED(name, value) (sizeof(name) - 1 + sizeof(value) - 1 + 32)
+#define FIXED_LISTED                                                                               \
+    (LISTED(":method", "POST") + LISTED(":scheme", "") + LISTED(":path", "") +                     \
+     LISTED(":authority", "") + LISTED("te", "trailers") + LISTED("content-type", "") +            \
+     LISTED("user-agent", "") + LISTED("grpc-timeout", "99999999m"))
+
+/* Of all fields that make up the request. */
+struct measure {
+    size_t bound;  /* on the wire, however they are coded */
+    size_t listed; /* as the peer counts them */
+    size_t count;  /* of metadata fields */
+};
+
+/* What the peer gets of a field is each of its values by itself. */
+struct field_values {
+    const struct gw_metadatum *m;
+    bool is_list;
+    struct gw_slice rest;
+};
+
+static struct field_values values_of(const struct gw_metadatum *m)
 {
-    size_t bytes = FIXED_BYTES + params->scheme.len + params->path.len + params->authority.len +
-                   params->content_type.len;
-    for (size_t i = 0; i < params->metadata.count; i++)
-        bytes +=
-            gw_hpack_literal_bound(params->metadata.items[i].name, params->metadata.items[i].value);
-    return bytes;
+    bool is_list = m->indexing == GW_INDEX_NEVER && gw_metadata_is_binary(m->name);
+    return (struct field_values){m, is_list, m->value.base != NULL ? m->value : GW_SLICE("")};
+}
+
+static bool next_value(struct field_values *values, struct gw_slice *ret_value)
+{
+    if (values->is_list)
+        return gw_metadata_next_value(&values->rest, ret_value);
+    *ret_value = values->rest;
+    values->rest = gw_slice(NULL, 0);
+    return ret_value->base != NULL;
+}
+
+static void measure_field(struct measure *measure, const struct gw_metadatum *m)
+{
+    struct field_values values = values_of(m);
+    struct gw_slice value;
+    while (next_value(&values, &value)) {
+        measure->bound += gw_hpack_literal_bound(m->name, value);
+        measure->listed += m->name.len + value.len + 32;
+        measure->count++;
+    }
+}
+
+/* Whoever makes the metadata has refused by then what is bad of them, in better words. But what a
+ * stranger has chosen reaches no connection unseen, whoever that was. False: the field at *ret_bad
+ * is refused. */
+static bool measure_request(const struct gw_call_params *params, struct measure *ret_measure,
+                            const struct gw_metadatum **ret_bad)
+{
+    size_t own = params->scheme.len + params->path.len + params->authority.len +
+                 params->content_type.len +
+                 (params->user_agent.len > 0 ? params->user_agent.len : gw_grpc_user_agent.len);
+    *ret_measure = (struct measure){FIXED_BYTES + own, FIXED_LISTED + own, 0};
+    if (!params->takes_compressed)
+        ret_measure->listed += LISTED("grpc-accept-encoding", GW_INFLATE_ENCODINGS);
+    for (size_t i = 0; i < params->metadata.count; i++) {
+        const struct gw_metadatum *m = &params->metadata.items[i];
+        if (m->indexing == GW_INDEX_NEVER && !gw_metadata_is_end_to_end(m->name, m->value)) {
+            *ret_bad = m;
+            return false;
+        }
+        measure_field(ret_measure, m);
+    }
+    return true;
 }
 
 static struct gw_slice timeout_of(const struct gw_client_call *call, char text[TIMEOUT_MAX])
@@ -246,21 +307,30 @@ void gw_client_call_append_literals(struct gw_client_call *call)
     if (!call->params.takes_compressed)
         to = gw_hpack_put_literal(to, GW_SLICE("grpc-accept-encoding"),
                                   GW_SLICE(GW_INFLATE_ENCODINGS), false);
+    if (call->params.user_agent.len > 0)
+        to = gw_hpack_put_literal(to, GW_SLICE("user-agent"), call->params.user_agent, false);
     for (size_t i = 0; i < metadata->count; i++) {
         const struct gw_metadatum *m = &metadata->items[i];
-        if (is_literal(m))
-            to = gw_hpack_put_literal(to, m->name, m->value, m->indexing == GW_INDEX_NEVER);
+        if (!is_literal(m))
+            continue;
+        struct field_values values = values_of(m);
+        struct gw_slice value;
+        while (next_value(&values, &value))
+            to = gw_hpack_put_literal(to, m->name, value, m->indexing == GW_INDEX_NEVER);
     }
     bytes->len = (size_t)(to - bytes->base);
 }
 
-/* nghttp2's own bound on a block; over it, it would refuse the stream as if the peer had. */
+/* nghttp2's own bound on a block; over it, it would refuse the stream as if the peer had. Peers
+ * that announce no limit may have the same one, and end the connection. */
+#define BLOCK_MAX 65536
+
 static bool is_too_large(const nghttp2_nv *nv, size_t count)
 {
     size_t bytes = 12;
     for (size_t i = 0; i < count; i++)
         bytes += nv[i].namelen + nv[i].valuelen + 12;
-    return bytes > 65536;
+    return bytes > BLOCK_MAX;
 }
 
 static int submit_fields(struct gw_client_call *call, const nghttp2_nv *nv, size_t count)
@@ -271,14 +341,13 @@ static int submit_fields(struct gw_client_call *call, const nghttp2_nv *nv, size
     return nghttp2_submit_request(call->client->session, NULL, nv, count, &body, call);
 }
 
-static int submit_request(struct gw_client_call *call)
+static int submit_request(struct gw_client_call *call, const struct measure *measure)
 {
     const struct gw_metadata *metadata = &call->params.metadata;
-    size_t bound = headers_bound(&call->params);
-    call->literals_bound = bound <= GW_H2_PAYLOAD_BYTES ? bound : 0;
+    call->literals_bound = measure->bound <= GW_H2_PAYLOAD_BYTES ? measure->bound : 0;
     nghttp2_nv usual[USUAL_FIELDS], *nv = usual;
-    if (OWN_FIELDS + metadata->count > USUAL_FIELDS)
-        nv = gw_realloc(NULL, (OWN_FIELDS + metadata->count) * sizeof(*nv));
+    if (OWN_FIELDS + measure->count > USUAL_FIELDS)
+        nv = gw_realloc(NULL, (OWN_FIELDS + measure->count) * sizeof(*nv));
 
     char timeout[TIMEOUT_MAX];
     size_t count = fill_own_fields(&call->params, nv);
@@ -288,12 +357,19 @@ static int submit_request(struct gw_client_call *call)
     if (!call->params.takes_compressed && call->literals_bound == 0)
         nv[count++] = field(GW_SLICE("grpc-accept-encoding"), GW_SLICE(GW_INFLATE_ENCODINGS),
                             BORROWED | NGHTTP2_NV_FLAG_NO_INDEX);
+    if (call->params.user_agent.len > 0 && call->literals_bound == 0)
+        nv[count++] = field(GW_SLICE("user-agent"), call->params.user_agent,
+                            BORROWED | NGHTTP2_NV_FLAG_NO_INDEX);
     for (size_t i = 0; i < metadata->count; i++) {
         const struct gw_metadatum *m = &metadata->items[i];
-        if (!is_literal(m))
+        if (!is_literal(m)) {
             nv[count++] = field(m->name, m->value, BORROWED);
-        else if (call->literals_bound == 0)
-            nv[count++] = field(m->name, m->value, BORROWED | NGHTTP2_NV_FLAG_NO_INDEX);
+        } else if (call->literals_bound == 0) {
+            struct field_values values = values_of(m);
+            struct gw_slice value;
+            while (next_value(&values, &value))
+                nv[count++] = field(m->name, value, BORROWED | NGHTTP2_NV_FLAG_NO_INDEX);
+        }
     }
     int rc = submit_fields(call, nv, count);
     if (nv != usual)
@@ -301,12 +377,44 @@ static int submit_request(struct gw_client_call *call)
     return rc;
 }
 
+#define NAME_SHOWN_MAX 64
+
+static void fail_bad_metadatum(struct gw_client_call *call, const struct gw_metadatum *bad)
+{
+    char message[256];
+    struct gw_slice name = bad->name;
+    if (name.len > NAME_SHOWN_MAX)
+        name.len = NAME_SHOWN_MAX;
+    snprintf(message, sizeof(message), "metadata %.*s: %s", GW_SLICE_ARG(name),
+             gw_metadata_fault_text(gw_metadata_check_end_to_end(bad->name, bad->value)));
+    gw_client_call_fail(call, GW_INVALID_ARGUMENT, 400, message);
+}
+
+static void fail_headers_too_large(struct gw_client_call *call, size_t bytes, size_t limit)
+{
+    char message[128];
+    snprintf(message, sizeof(message),
+             "the call's metadata take %zu bytes, and the backend takes %zu", bytes, limit);
+    gw_client_call_fail(call, GW_RESOURCE_EXHAUSTED, 431, message);
+}
+
 void gw_client_call_submit(struct gw_client_call *call)
 {
     struct gw_grpc_client *client = call->client;
-    int rc = submit_request(call);
+    struct measure measure;
+    const struct gw_metadatum *bad;
+    if (!measure_request(&call->params, &measure, &bad)) {
+        fail_bad_metadatum(call, bad);
+        return;
+    }
+    if (measure.listed > client->header_list_limit) {
+        fail_headers_too_large(call, measure.listed, client->header_list_limit);
+        return;
+    }
+    int rc =
+        measure.bound <= BLOCK_MAX ? submit_request(call, &measure) : NGHTTP2_ERR_FRAME_SIZE_ERROR;
     if (rc == NGHTTP2_ERR_FRAME_SIZE_ERROR) {
-        gw_client_call_fail(call, GW_RESOURCE_EXHAUSTED, 431, "request metadata over 64 KiB");
+        fail_headers_too_large(call, measure.bound, BLOCK_MAX);
         return;
     }
     if (rc < 0) {

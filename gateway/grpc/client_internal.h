@@ -99,6 +99,7 @@ struct gw_grpc_client {
     uint32_t call_count;   /* not ended */
     uint32_t stream_count; /* open */
     uint32_t stream_limit;
+    uint32_t header_list_limit; /* the peer's, see measure_request */
     uint32_t started_count, answered_count;
     /* The peer refused a stream though it had room by our count: see client.c. Slots of streams
      * that ended in this interval of the timer, and in the one before. */

@@ -1,6 +1,7 @@
 #include "grpc/metadata.h"
 
 #include "base/digits.h"
+#include "base/encoding.h"
 
 const struct gw_metadatum *gw_metadata_find(const struct gw_metadata *md, struct gw_slice name)
 {
@@ -36,18 +37,18 @@ void gw_metadata_store_add(struct gw_metadata_store *store, struct gw_slice name
     store->bytes += name.len + value.len + 32;
 }
 
-/* RFC 9110 section 5.6.2, without upper case (RFC 9113 section 8.2). */
+/* Header-Name of PROTOCOL-HTTP2.md. HTTP has more (RFC 9110 section 5.6.2), which gRPC's libraries
+ * take or not, each in its own way. */
 static const bool name_bytes[256] = {
-    ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1,
-    ['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1,  ['~'] = 1, ['0'] = 1,
-    ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1,  ['7'] = 1, ['8'] = 1,
-    ['9'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1,  ['f'] = 1, ['g'] = 1,
-    ['h'] = 1, ['i'] = 1, ['j'] = 1, ['k'] = 1, ['l'] = 1, ['m'] = 1,  ['n'] = 1, ['o'] = 1,
-    ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1, ['t'] = 1, ['u'] = 1,  ['v'] = 1, ['w'] = 1,
-    ['x'] = 1, ['y'] = 1, ['z'] = 1,
+    ['-'] = 1, ['.'] = 1, ['_'] = 1, ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1,
+    ['5'] = 1, ['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1,
+    ['d'] = 1, ['e'] = 1, ['f'] = 1, ['g'] = 1, ['h'] = 1, ['i'] = 1, ['j'] = 1, ['k'] = 1,
+    ['l'] = 1, ['m'] = 1, ['n'] = 1, ['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1,
+    ['t'] = 1, ['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1, ['z'] = 1,
 };
 
-/* What the transport writes by itself, and what belongs to one hop (RFC 9110 section 7.6.1). */
+/* What the transport writes by itself, what belongs to one hop (RFC 9110 section 7.6.1), and what
+ * tells of a body as HTTP sees it: each hop frames messages anew. */
 static const struct gw_slice reserved_names[] = {
     {"te", 2},
     {"host", 4},
@@ -59,6 +60,8 @@ static const struct gw_slice reserved_names[] = {
     {"content-type", 12},
     {"http2-settings", 14},
     {"content-length", 14},
+    {"accept-encoding", 15},
+    {"content-encoding", 16},
     {"proxy-connection", 16},
     {"transfer-encoding", 17},
 };
@@ -72,23 +75,23 @@ static bool is_one_of(struct gw_slice name, const struct gw_slice *names, size_t
     return false;
 }
 
-static bool name_is_free(struct gw_slice name)
+static const struct gw_slice binary_suffix = GW_SLICE_INIT("-bin");
+
+bool gw_metadata_is_binary(struct gw_slice name)
 {
-    if (name.len == 0)
-        return false;
+    return gw_slice_ends_with(name, binary_suffix);
+}
+
+static bool name_is_sound(struct gw_slice name)
+{
     for (size_t i = 0; i < name.len; i++) {
         if (!name_bytes[(unsigned char)name.base[i]])
             return false;
     }
-    return !is_one_of(name, reserved_names, sizeof(reserved_names) / sizeof(*reserved_names));
+    return name.len > 0 && !gw_slice_eq(name, binary_suffix);
 }
 
-static bool is_grpcs_own(struct gw_slice name)
-{
-    return gw_slice_starts_with(name, GW_SLICE("grpc-"));
-}
-
-static bool value_is_allowed(struct gw_slice value)
+static bool text_is_sound(struct gw_slice value)
 {
     /* Peers reset a stream for space around a value (RFC 9113 section 8.2.1). */
     if (value.len > 0 && (value.base[0] == ' ' || value.base[value.len - 1] == ' '))
@@ -100,12 +103,49 @@ static bool value_is_allowed(struct gw_slice value)
     return true;
 }
 
-bool gw_metadata_is_allowed(struct gw_slice name, struct gw_slice value)
+bool gw_metadata_next_value(struct gw_slice *rest, struct gw_slice *ret_value)
 {
-    return !is_grpcs_own(name) && name_is_free(name) && value_is_allowed(value);
+    if (rest->base == NULL)
+        return false;
+    const char *comma = rest->len > 0 ? memchr(rest->base, ',', rest->len) : NULL;
+    size_t length = comma != NULL ? (size_t)(comma - rest->base) : rest->len;
+    *ret_value = gw_slice_trim(gw_slice(rest->base, length));
+    *rest = comma != NULL ? gw_slice_from(*rest, length + 1) : gw_slice(NULL, 0);
+    return true;
 }
 
-bool gw_metadata_is_end_to_end(struct gw_slice name, struct gw_slice value)
+static bool binary_is_sound(struct gw_slice list)
+{
+    struct gw_slice value;
+    while (gw_metadata_next_value(&list, &value)) {
+        if (!gw_base64_is_canonical(value))
+            return false;
+    }
+    return true;
+}
+
+static enum gw_metadata_fault check(struct gw_slice name, struct gw_slice value)
+{
+    if (!name_is_sound(name))
+        return GW_METADATA_BAD_NAME;
+    if (is_one_of(name, reserved_names, sizeof(reserved_names) / sizeof(*reserved_names)))
+        return GW_METADATA_RESERVED;
+    if (gw_metadata_is_binary(name))
+        return binary_is_sound(value) ? GW_METADATA_SOUND : GW_METADATA_BAD_BINARY;
+    return text_is_sound(value) ? GW_METADATA_SOUND : GW_METADATA_BAD_TEXT;
+}
+
+static bool is_grpcs_own(struct gw_slice name)
+{
+    return gw_slice_starts_with(name, GW_SLICE("grpc-"));
+}
+
+enum gw_metadata_fault gw_metadata_check(struct gw_slice name, struct gw_slice value)
+{
+    return is_grpcs_own(name) ? GW_METADATA_RESERVED : check(name, value);
+}
+
+enum gw_metadata_fault gw_metadata_check_end_to_end(struct gw_slice name, struct gw_slice value)
 {
     static const struct gw_slice by_hop[] = {
         {"grpc-status", 11},
@@ -113,8 +153,26 @@ bool gw_metadata_is_end_to_end(struct gw_slice name, struct gw_slice value)
         {"grpc-message", 12},
         {"grpc-status-details-bin", 23},
     };
-    return !(is_grpcs_own(name) && is_one_of(name, by_hop, sizeof(by_hop) / sizeof(*by_hop))) &&
-           name_is_free(name) && value_is_allowed(value);
+    return is_grpcs_own(name) && is_one_of(name, by_hop, sizeof(by_hop) / sizeof(*by_hop))
+               ? GW_METADATA_RESERVED
+               : check(name, value);
+}
+
+const char *gw_metadata_fault_text(enum gw_metadata_fault fault)
+{
+    switch (fault) {
+    case GW_METADATA_SOUND:
+        return "nothing is wrong with it";
+    case GW_METADATA_RESERVED:
+        return "the name is not an application's to use";
+    case GW_METADATA_BAD_NAME:
+        return "the name has more than a-z, 0-9, '_', '-' and '.'";
+    case GW_METADATA_BAD_TEXT:
+        return "the value is not printable ASCII";
+    case GW_METADATA_BAD_BINARY:
+        return "the value is not base64, as names in -bin have it";
+    }
+    return "";
 }
 
 #define TIMEOUT_VALUE_MAX 99999999u

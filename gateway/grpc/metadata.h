@@ -17,7 +17,7 @@ enum gw_indexing {
 struct gw_metadatum {
     struct gw_slice name;
     struct gw_slice value;     /* of a name that ends in -bin: base64, as on the wire */
-    enum gw_indexing indexing; /* only for what is sent */
+    enum gw_indexing indexing; /* only for what is sent; GW_INDEX_NEVER: checked before that */
 };
 
 /* Borrowed view. */
@@ -43,13 +43,41 @@ static inline struct gw_metadata gw_metadata_of(const struct gw_metadata_store *
     return (struct gw_metadata){store->items, store->count};
 }
 
-/* Whether an application may send it: lower case RFC 9110 token, printable ASCII value, no
- * pseudo-header, no hop-by-hop header, not te, host, content-length or grpc-*. */
-bool gw_metadata_is_allowed(struct gw_slice name, struct gw_slice value);
-/* Whether a proxy hands it on from one end of a call to the other: what an application may send,
- * and gRPC's own fields but grpc-timeout, grpc-status, grpc-message and grpc-status-details-bin,
- * which each hop says for itself. */
-bool gw_metadata_is_end_to_end(struct gw_slice name, struct gw_slice value);
+/* What is wrong with a field that somebody wants to send as metadata. gRPC's C core ends the whole
+ * connection for some of it, and with it the calls of others. */
+enum gw_metadata_fault {
+    GW_METADATA_SOUND,
+    GW_METADATA_RESERVED,  /* the transport's or gRPC's own, or of one hop */
+    GW_METADATA_BAD_NAME,  /* not of a-z 0-9 _ - . */
+    GW_METADATA_BAD_TEXT,  /* not printable ASCII, or with space around it. gRPC's document: whoever
+                              receives such metadata throws it away, or takes it, and fails no call
+                            */
+    GW_METADATA_BAD_BINARY /* of a name in -bin, and not a list of base64 as RFC 4648 writes it */
+};
+/* Of what an application says: none of gRPC's own names. */
+enum gw_metadata_fault gw_metadata_check(struct gw_slice name, struct gw_slice value);
+/* Of what a proxy hands on from one end of a call to the other: what an application may send, and
+ * gRPC's own fields but grpc-timeout, grpc-status, grpc-message and grpc-status-details-bin, which
+ * each hop says for itself. */
+enum gw_metadata_fault gw_metadata_check_end_to_end(struct gw_slice name, struct gw_slice value);
+/* What people are told. Static. */
+const char *gw_metadata_fault_text(enum gw_metadata_fault fault);
+
+static inline bool gw_metadata_is_allowed(struct gw_slice name, struct gw_slice value)
+{
+    return gw_metadata_check(name, value) == GW_METADATA_SOUND;
+}
+static inline bool gw_metadata_is_end_to_end(struct gw_slice name, struct gw_slice value)
+{
+    return gw_metadata_check_end_to_end(name, value) == GW_METADATA_SOUND;
+}
+
+/* The name ends in -bin: the value is base64, or several such with commas between them, of which
+ * each is to be sent by itself, because the C core does not know such lists. */
+bool gw_metadata_is_binary(struct gw_slice name);
+/* Takes the first value off such a list, without white space around it. An empty list has one, an
+ * empty one; afterwards, and where base is NULL, there is none: false. */
+bool gw_metadata_next_value(struct gw_slice *rest, struct gw_slice *ret_value);
 
 /* grpc-timeout's value, "100m": at most 8 digits, rounded up. out has room for 16 bytes. */
 size_t gw_grpc_timeout_format(char out[16], uint64_t timeout_ms);

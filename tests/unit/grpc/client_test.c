@@ -157,6 +157,119 @@ static void metadata_over_64_kib_is_refused_here(void **state)
     assert_int_equal(r->result.status, GW_OK);
 }
 
+static struct record *call_with(size_t i, const struct gw_metadatum *metadata, size_t count)
+{
+    struct gw_call_params params = params_for(&fx.records[i]);
+    params.metadata = (struct gw_metadata){metadata, count};
+    struct record *r = start_with(i, &params);
+    gw_call_send(r->call, GW_SLICE("\0\0\0\0\2hi"), GW_SEND_END);
+    gw_call_request(r->call, 1);
+    run_until(r->ended);
+    return r;
+}
+
+/* Whatever has made the call, and has looked at it or not. */
+static void what_a_peer_might_not_take_never_leaves(void **state)
+{
+    (void)state;
+    fx.peer.on_request = peer_echo;
+    fixture_connect();
+    static const struct gw_metadatum bad[] = {
+        {GW_SLICE_INIT("x-bin"), GW_SLICE_INIT("!")},
+        {GW_SLICE_INIT("x-bin"), GW_SLICE_INIT("AAEC,A")},
+        {GW_SLICE_INIT("grpc-trace-bin"), GW_SLICE_INIT("AB")},
+        {GW_SLICE_INIT("a!b"), GW_SLICE_INIT("x")},
+        {GW_SLICE_INIT(":path"), GW_SLICE_INIT("/x")},
+        {GW_SLICE_INIT("te"), GW_SLICE_INIT("gzip")},
+        {GW_SLICE_INIT("x"), GW_SLICE_INIT("a\nb")},
+    };
+    size_t count = sizeof(bad) / sizeof(*bad);
+    for (size_t i = 0; i < count; i++) {
+        struct record *r = call_with(i, &bad[i], 1);
+        assert_int_equal(r->result.status, GW_INVALID_ARGUMENT);
+        assert_int_equal(r->result.http_status, 400);
+        assert_int_equal(r->result.fate, GW_CALL_UNSENT);
+    }
+    struct record *r = start_unary(count);
+    run_until(r->ended);
+    assert_int_equal(r->result.status, GW_OK);
+    assert_int_equal(fx.peer.stream_count, 1);
+}
+
+static void lists_of_binary_values_leave_one_by_one(void **state)
+{
+    (void)state;
+    static char big[20000];
+    memset(big, 'v', sizeof(big));
+    fx.peer.on_request = peer_echo;
+    fixture_connect();
+    /* As plain literals, and by nghttp2. */
+    static const size_t lengths[] = {1, sizeof(big)};
+    for (size_t i = 0; i < 2; i++) {
+        struct gw_metadatum metadata[] = {
+            {GW_SLICE("x-bin"), GW_SLICE(" AA==,AAE , ,AAEC ")},
+            {GW_SLICE("x"), GW_SLICE("a,b")},
+            {GW_SLICE("y-bin"), gw_slice(NULL, 0)},
+            {GW_SLICE("x-big"), gw_slice(big, lengths[i])},
+        };
+        struct record *r = call_with(i, metadata, 4);
+        assert_int_equal(r->result.status, GW_OK);
+        const struct gw_buf *head = &fx.peer.streams[i].head;
+        assert_true(contains(head, "\nx-bin: AA==\nx-bin: AAE\nx-bin: \nx-bin: AAEC\n"));
+        assert_true(contains(head, "\nx: a,b\ny-bin: \n"));
+    }
+}
+
+static void a_header_list_over_the_peers_limit_is_refused_here(void **state)
+{
+    (void)state;
+    static char big[2000];
+    memset(big, 'v', sizeof(big));
+    fx.peer.on_request = peer_echo;
+    fx.peer.max_header_list = 1150;
+    fixture_connect();
+    size_t taken = 0;
+    for (size_t length = 560, i = 0; i < 8; i++, length += 20) {
+        struct gw_metadatum metadata = {GW_SLICE("x"), gw_slice(big, length)};
+        struct record *r = call_with(i, &metadata, 1);
+        if (r->result.status == GW_OK) {
+            taken++;
+            continue;
+        }
+        assert_int_equal(r->result.status, GW_RESOURCE_EXHAUSTED);
+        assert_int_equal(r->result.http_status, 431);
+        assert_int_equal(r->result.fate, GW_CALL_UNSENT);
+    }
+    assert_in_range(taken, 1, 7);
+    assert_int_equal(fx.peer.stream_count, taken);
+}
+
+static void what_a_client_calls_itself_goes_on(void **state)
+{
+    (void)state;
+    static char big[20000];
+    memset(big, 'v', sizeof(big));
+    fx.peer.on_request = peer_echo;
+    fixture_connect();
+    static const size_t lengths[] = {1, sizeof(big)};
+    for (size_t i = 0; i < 2; i++) {
+        struct gw_metadatum metadata = {GW_SLICE("x-big"), gw_slice(big, lengths[i])};
+        struct gw_call_params params = params_for(&fx.records[i]);
+        params.metadata = (struct gw_metadata){&metadata, 1};
+        params.user_agent = GW_SLICE("mine/1 sluice/2");
+        struct record *r = start_with(i, &params);
+        gw_call_send(r->call, GW_SLICE("\0\0\0\0\2hi"), GW_SEND_END);
+        gw_call_request(r->call, 1);
+        run_until(r->ended);
+        const struct gw_buf *head = &fx.peer.streams[i].head;
+        const char *at = memmem(head->base, head->len, "\nuser-agent: ", 13);
+        assert_non_null(at);
+        assert_memory_equal(at + 13, "mine/1 sluice/2\n", 16);
+        size_t rest = head->len - (size_t)(at + 1 - head->base);
+        assert_null(memmem(at + 1, rest, "\nuser-agent: ", 13));
+    }
+}
+
 static void answer_with_everything(struct peer_stream *stream)
 {
     nghttp2_nv head[] = {NV(":status", "200"), NV("content-type", "application/grpc"),
@@ -637,6 +750,10 @@ int main(void)
         TEST(much_metadata_is_sent),
         TEST(headers_around_one_frame_arrive_as_they_were_sent),
         TEST(metadata_over_64_kib_is_refused_here),
+        TEST(what_a_peer_might_not_take_never_leaves),
+        TEST(lists_of_binary_values_leave_one_by_one),
+        TEST(a_header_list_over_the_peers_limit_is_refused_here),
+        TEST(what_a_client_calls_itself_goes_on),
         TEST(metadata_trailers_and_details_come_back),
         TEST(a_trailers_only_answer_has_no_headers),
         TEST(calls_started_before_the_connection_stands_wait_for_it),

@@ -44,9 +44,10 @@ struct peer {
     bool raw;     /* no session: bytes are only collected */
     bool stalled; /* does not read */
     nghttp2_session *session;
-    struct gw_buf received; /* in raw mode */
-    size_t bytes;           /* read so far */
-    uint32_t max_streams;   /* 0: not told */
+    struct gw_buf received;   /* in raw mode */
+    size_t bytes;             /* read so far */
+    uint32_t max_streams;     /* 0: not told */
+    uint32_t max_header_list; /* 0: not announced */
     bool hold_settings;
     int connections;
     struct peer_stream streams[PEER_STREAMS];
@@ -247,8 +248,15 @@ static inline void peer_stop(struct peer *peer)
 
 static inline void peer_send_settings(struct peer *peer)
 {
-    nghttp2_settings_entry entry = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, peer->max_streams};
-    nghttp2_submit_settings(peer->session, 0, &entry, peer->max_streams ? 1 : 0);
+    nghttp2_settings_entry entries[2];
+    size_t count = 0;
+    if (peer->max_streams)
+        entries[count++] =
+            (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, peer->max_streams};
+    if (peer->max_header_list)
+        entries[count++] =
+            (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, peer->max_header_list};
+    nghttp2_submit_settings(peer->session, 0, entries, count);
 }
 
 static inline void peer_accept(struct peer *peer)
