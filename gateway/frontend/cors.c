@@ -91,8 +91,23 @@ static bool add_origin(h2o_req_t *req, const struct gw_config_cors *cors)
     return true;
 }
 
+/* What the backend says of other origins, as metadata of gRPC, or a hook. Browsers refuse what is
+ * said twice, and the configuration may be stricter. */
+static void remove_others(h2o_headers_t *headers)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < headers->size; i++) {
+        const h2o_iovec_t *name = headers->entries[i].name;
+        if (!gw_slice_starts_with(gw_slice(name->base, name->len), GW_SLICE("access-control-")))
+            headers->entries[kept++] = headers->entries[i];
+    }
+    headers->size = kept;
+}
+
 void gw_cors_add_headers(struct gw_exchange *x)
 {
+    if (x->cors != NULL)
+        remove_others(&x->req->res.headers);
     if (x->cors != NULL && add_origin(x->req, x->cors))
         add(x->req, H2O_STRLIT("access-control-expose-headers"), x->cors->exposed_text);
 }

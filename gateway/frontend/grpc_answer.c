@@ -12,14 +12,27 @@ static void add(struct gw_exchange *x, h2o_headers_t *list, struct gw_slice name
     h2o_add_header_by_str(&x->req->pool, list, name.base, name.len, 0, NULL, value.base, value.len);
 }
 
-static void add_all(struct gw_exchange *x, h2o_headers_t *list, const struct gw_metadata *metadata)
+/* What the backend says. Clients' libraries lose the whole connection for some of what is left out
+ * here, as backends' do (grpc/metadata.h). */
+static void add_metadatum(struct gw_exchange *x, h2o_headers_t *list, const struct gw_metadatum *m)
 {
     gw_pool *pool = &x->req->pool;
-    for (size_t i = 0; i < metadata->count; i++) {
-        const struct gw_metadatum *m = &metadata->items[i];
-        if (gw_metadata_is_end_to_end(m->name, m->value))
-            add(x, list, gw_pool_dup(pool, m->name), gw_pool_dup(pool, m->value));
+    struct gw_slice rest = gw_slice_trim(m->value), value = rest;
+    if (!gw_metadata_is_end_to_end(m->name, value))
+        return;
+    struct gw_slice name = gw_pool_dup(pool, m->name);
+    if (!gw_metadata_is_binary(name) || value.len == 0) {
+        add(x, list, name, gw_pool_dup(pool, value));
+        return;
     }
+    while (gw_metadata_next_value(&rest, &value))
+        add(x, list, name, gw_pool_dup(pool, value));
+}
+
+static void add_all(struct gw_exchange *x, h2o_headers_t *list, const struct gw_metadata *metadata)
+{
+    for (size_t i = 0; i < metadata->count; i++)
+        add_metadatum(x, list, &metadata->items[i]);
 }
 
 /* --- what the client takes --- */
@@ -80,8 +93,8 @@ void gw_grpc_take_headers(struct gw_exchange *x, const struct gw_metadata *heade
         if (gw_slice_eq(m->name, GW_SLICE("content-type"))) {
             if (x->headers.protocol == GW_PROTOCOL_GRPC)
                 x->grpc.content_type = gw_pool_dup(pool, m->value);
-        } else if (!is_ours(m->name) && gw_metadata_is_end_to_end(m->name, m->value)) {
-            add(x, &x->req->res.headers, gw_pool_dup(pool, m->name), gw_pool_dup(pool, m->value));
+        } else if (!is_ours(m->name)) {
+            add_metadatum(x, &x->req->res.headers, m);
         }
     }
 }
