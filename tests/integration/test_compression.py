@@ -4,6 +4,7 @@ meanwhile, and Besides."""
 import asyncio
 import gzip
 import json
+import socket
 import struct
 import threading
 import zlib
@@ -15,7 +16,7 @@ import h2
 from answering import Answering, sound
 from beside import MIB, Beside
 from gateway_config import Recorder, user_answer
-from harness import expect, expect_equal, expect_error, expect_within, free_port
+from harness import FRAME_DATA, expect, expect_equal, expect_error, expect_within, free_port, wait_for
 from others import CONFIG, GET_USER, Others
 from test_backends import END_STREAM, GRPC, USER_7, data, headers
 from test_grpc_web import TEXT, WEB, call_http1, call_http2, framed
@@ -308,6 +309,55 @@ def test_bombs_hold_up_nobody(t):
     for answer in answers:
         expect_error(answer, 502, 13, LIMIT)
     expect_equal(len(gateway.get("/v1/users/7").json()["user"]["username"]), 4 * MIB - 100, "what is within the limit")
+
+
+def test_inflated_messages_count_in_the_memory_of_answers(t):
+    """They wait for room as they grow, and what finds none is refused; then all of it is given back."""
+    limits = "limits: {request_body: 1MiB, request_memory: 16MiB, request_memory_per_connection: 6MiB}\n"
+    size = 3 * MIB
+    cases = {"7": compressed(bomb(size)), "bomb": compressed(bomb(200 * MIB)), "1": compressed(gzip.compress(USER))}
+    gateway = t.gateway(CONFIG + limits, BACKEND=t.started(Answering(t, cases)).address)
+    answers = []
+
+    def repeat():
+        answers.extend(gateway.get(f"/v1/users/{name}") for name in ("7", "bomb", "7"))
+
+    with Beside(t, gateway, most_mib=80):
+        threads = [threading.Thread(target=repeat) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        # A client that reads nothing, and leaves.
+        with h2.Client(gateway.port, window=False) as client:
+            for _ in range(6):
+                client.request("/v1/users/7")
+            expect_equal(gateway.get("/v1/users/1").status, 200, "status of an answer beside")
+    statuses = [answer.status for answer in answers]
+    expect(set(statuses) <= {200, 502, 503} and 200 in statuses and 502 in statuses, f"{statuses}")
+    for answer in answers:
+        if answer.status == 200:
+            expect_equal(len(answer.json()["user"]["username"]), size, "length of what is within the limit")
+    # What waits for room may take a moment to leave.
+    wait_for("room", lambda: gateway.get("/v1/users/7").status == 200)
+
+
+def test_a_connection_that_ends_behind_an_answer_takes_nothing_of_it(t):
+    """What is still to be inflated then is inflated at once, within bounds."""
+    size = 3 * MIB
+    answers = {"7": compressed(bomb(size)), "bomb": compressed(bomb(200 * MIB))}
+
+    def answer_and_close(connection, kind, flags, stream, payload):
+        if kind == FRAME_DATA and flags & END_STREAM:
+            connection.sendall(answers[payload[7:].decode()](stream))
+            connection.shutdown(socket.SHUT_RDWR)
+
+    gateway = t.gateway(CONFIG, BACKEND=t.http2_backend(answer_and_close).address)
+    for _ in range(5):
+        response = wait_for("a connection", lambda: (r := gateway.get("/v1/users/7")).status != 503 and r)
+        expect_equal((response.status, len(response.json()["user"]["username"])), (200, size))
+        response = wait_for("a connection", lambda: (r := gateway.get("/v1/users/bomb")).status != 503 and r)
+        expect_error(response, 502, 13, LIMIT)
 
 
 HOOKS = """
