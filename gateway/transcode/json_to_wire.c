@@ -6,6 +6,7 @@
 #include "transcode/scalar.h"
 #include "transcode/seen.h"
 #include "transcode/value_reader.h"
+#include "transcode/wire_map.h"
 
 static int fail_unknown_enum_value(struct gw_json_reader *r, const struct gw_field *field,
                                    struct gw_slice name, const char *at)
@@ -145,11 +146,22 @@ static int read_repeated(struct gw_json_reader *r, const struct gw_field *field)
     return 0;
 }
 
-static int append_map_key(struct gw_json_reader *r, const struct gw_field *field,
-                          struct gw_slice text, const char *at)
+/* Keys are compared as what they mean: "1" and "1e0" are one. */
+static bool was_there(struct gw_json_reader *r, const struct gw_field *map,
+                      const struct gw_scalar *key, struct gw_map_keys *keys)
+{
+    struct gw_map_entry entry = {.key = {.bits = key->bits, .bytes = key->bytes}};
+    if (r->values != NULL) /* whose text may last no longer than until the next value */
+        entry.key.bytes = gw_pool_dup(r->pool, key->bytes);
+    return gw_map_keys_add(keys, r->pool, map, &entry);
+}
+
+static int append_map_key(struct gw_json_reader *r, const struct gw_field *map,
+                          struct gw_slice text, const char *at, struct gw_map_keys *keys)
 {
     struct gw_scalar scalar = {.bits = 0};
     struct gw_phrase expected;
+    const struct gw_field *field = &map->message->fields[0];
     if (field->type == GW_TYPE_BOOL) {
         scalar.bits = gw_slice_eq(text, GW_SLICE("true"));
         gw_scalar_expected(field, &expected);
@@ -158,21 +170,22 @@ static int append_map_key(struct gw_json_reader *r, const struct gw_field *field
     } else if (gw_scalar_from_string(field, text, r->pool, &scalar, &expected) != 0) {
         return gw_json_fail_expected(r, at, expected.text);
     }
+    if (was_there(r, map, &scalar, keys))
+        return gw_json_fail(r, at, "the key is there twice");
     if (!gw_scalar_is_default(&scalar))
         gw_scalar_append_field(r->out, field, &scalar);
     return 0;
 }
 
 static int read_entry(struct gw_json_reader *r, const struct gw_field *field,
-                      struct gw_json_place *place)
+                      struct gw_json_place *place, struct gw_map_keys *keys)
 {
     const char *at = r->at;
     size_t start = r->out->len;
     gw_wire_append_key(r->out, field->number, GW_WIRE_BYTES);
     size_t begin = gw_wire_begin_length(r->out);
     if (gw_json_read_string(r, &place->name) != 0 ||
-        append_map_key(r, &field->message->fields[0], place->name, at) != 0 ||
-        gw_json_colon(r) != 0)
+        append_map_key(r, field, place->name, at, keys) != 0 || gw_json_colon(r) != 0)
         return -1;
     int rc = gw_json_read_value(r, &field->message->fields[1]);
     if (rc < 0)
@@ -189,13 +202,19 @@ static int read_map(struct gw_json_reader *r, const struct gw_field *field)
     if (gw_json_open(r, '{', "an object") != 0 || gw_json_enter(r) != 0)
         return -1;
     struct gw_json_place place = {.up = r->place, .kind = GW_JSON_IN_ENTRY};
+    struct gw_map_keys keys;
+    keys.count = 0;
+    keys.many = NULL;
     int more;
     for (bool is_first = true; (more = gw_json_next(r, '}', is_first)) > 0; is_first = false) {
         r->place = &place;
-        if (read_entry(r, field, &place) != 0)
-            return -1;
+        if (read_entry(r, field, &place, &keys) != 0) {
+            more = -1;
+            break;
+        }
         r->place = place.up;
     }
+    gw_map_keys_dispose(&keys);
     gw_json_leave(r);
     return more;
 }

@@ -2,6 +2,7 @@
 #include "transcode/json_types.h"
 #include "transcode/scalar.h"
 #include "transcode/value_reader.h"
+#include "transcode/wire_map.h"
 
 /* Timestamp, Duration, FieldMask. */
 static int read_string_message(struct gw_json_reader *r, const struct gw_message_type *type)
@@ -46,11 +47,19 @@ static int append_dynamic(struct gw_json_reader *r, uint32_t number)
     return 0;
 }
 
-static int read_struct_entry(struct gw_json_reader *r, struct gw_json_place *place)
+static int read_struct_entry(struct gw_json_reader *r, struct gw_json_place *place,
+                             struct gw_map_keys *keys)
 {
+    const char *key_at = r->at;
     gw_wire_append_key(r->out, STRUCT_FIELDS, GW_WIRE_BYTES);
     size_t begin = gw_wire_begin_length(r->out);
-    if (gw_json_read_string(r, &place->name) != 0 || gw_json_colon(r) != 0)
+    if (gw_json_read_string(r, &place->name) != 0)
+        return -1;
+    /* What values give may last no longer than until the next one. */
+    struct gw_slice key = r->values != NULL ? gw_pool_dup(r->pool, place->name) : place->name;
+    if (gw_map_keys_add_text(keys, r->pool, key))
+        return gw_json_fail(r, key_at, "the key is there twice");
+    if (gw_json_colon(r) != 0)
         return -1;
     gw_wire_append_bytes_field(r->out, ENTRY_KEY, place->name);
     if (append_dynamic(r, ENTRY_VALUE) != 0)
@@ -64,13 +73,19 @@ static int read_struct(struct gw_json_reader *r)
     if (gw_json_open(r, '{', "an object") != 0 || gw_json_enter(r) != 0)
         return -1;
     struct gw_json_place place = {.up = r->place, .kind = GW_JSON_IN_ENTRY};
+    struct gw_map_keys keys;
+    keys.count = 0;
+    keys.many = NULL;
     int more;
     for (bool is_first = true; (more = gw_json_next(r, '}', is_first)) > 0; is_first = false) {
         r->place = &place;
-        if (read_struct_entry(r, &place) != 0)
-            return -1;
+        if (read_struct_entry(r, &place, &keys) != 0) {
+            more = -1;
+            break;
+        }
         r->place = place.up;
     }
+    gw_map_keys_dispose(&keys);
     gw_json_leave(r);
     return more;
 }

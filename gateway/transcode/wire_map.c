@@ -107,15 +107,17 @@ static void dispose_strmap(void *map)
     gw_strmap_dispose(map);
 }
 
-bool gw_map_keys_add(struct gw_map_keys *keys, gw_pool *pool, const struct gw_field *map,
-                     const struct gw_map_entry *entry)
+/* A number stands in a place of the caller's, which does not last. */
+static bool add(struct gw_map_keys *keys, gw_pool *pool, struct gw_slice key, bool is_number)
 {
-    uint64_t number;
     if (keys->count < GW_MAP_KEYS_FEW) {
-        struct gw_slice key = gw_map_entry_key(map, entry, &keys->numbers[keys->count]);
         for (size_t i = 0; i < keys->count; i++) {
             if (gw_slice_eq(keys->few[i], key))
                 return true;
+        }
+        if (is_number) {
+            memcpy(&keys->numbers[keys->count], key.base, key.len);
+            key.base = (const char *)&keys->numbers[keys->count];
         }
         keys->few[keys->count++] = key;
         return false;
@@ -126,10 +128,20 @@ bool gw_map_keys_add(struct gw_map_keys *keys, gw_pool *pool, const struct gw_fi
         for (size_t i = 0; i < keys->count; i++)
             add_to_many(keys, keys->few[i]);
     }
+    return add_to_many(keys, is_number ? gw_pool_dup(pool, key) : key);
+}
+
+bool gw_map_keys_add(struct gw_map_keys *keys, gw_pool *pool, const struct gw_field *map,
+                     const struct gw_map_entry *entry)
+{
+    uint64_t number;
     struct gw_slice key = gw_map_entry_key(map, entry, &number);
-    if (key.base == (char *)&number)
-        key = gw_pool_dup(pool, key);
-    return add_to_many(keys, key);
+    return add(keys, pool, key, key.base == (const char *)&number);
+}
+
+bool gw_map_keys_add_text(struct gw_map_keys *keys, gw_pool *pool, struct gw_slice key)
+{
+    return add(keys, pool, key, false);
 }
 
 void gw_map_keys_dispose(struct gw_map_keys *keys)

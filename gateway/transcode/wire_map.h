@@ -1,4 +1,4 @@
-/* Map entries on their way from wire to JSON. */
+/* Map entries on their way from wire to JSON, and the keys that a map has had on either way. */
 #ifndef GW_TRANSCODE_WIRE_MAP_H
 #define GW_TRANSCODE_WIRE_MAP_H
 
@@ -32,6 +32,8 @@ struct gw_map_keys {
 /* Returns whether the entry's key was there. Borrows it. */
 bool gw_map_keys_add(struct gw_map_keys *keys, gw_pool *pool, const struct gw_field *map,
                      const struct gw_map_entry *entry);
+/* The same for a key that is text. Borrows it. */
+bool gw_map_keys_add_text(struct gw_map_keys *keys, gw_pool *pool, struct gw_slice key);
 void gw_map_keys_dispose(struct gw_map_keys *keys);
 
 #endif

@@ -237,7 +237,7 @@ static struct group group_at(const struct occurrences *all, size_t from)
 static int write_missing(struct gw_json_writer *w, const struct gw_message_type *type,
                          uint32_t from, uint32_t to)
 {
-    for (uint32_t i = from; i < to && w->options->always_print_defaults; i++) {
+    for (uint32_t i = from; i < to; i++) {
         if (type->fields[i].has_presence)
             continue;
         gw_json_write_key(w, &type->fields[i]);
@@ -247,19 +247,31 @@ static int write_missing(struct gw_json_writer *w, const struct gw_message_type 
     return 0;
 }
 
+/* Behind all that is there, as where nothing had to be merged: a member's place must not depend on
+ * how the bytes were cut. */
+static int write_all_missing(struct gw_json_writer *w, const struct gw_message_type *type,
+                             const struct occurrences *all)
+{
+    uint32_t next_field = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        uint32_t index = all->items[i].field->index;
+        if (index > next_field && write_missing(w, type, next_field, index) != 0)
+            return -1;
+        next_field = index + 1;
+    }
+    return write_missing(w, type, next_field, type->field_count);
+}
+
 static int write_groups(struct gw_json_writer *w, const struct gw_message_type *type,
                         const struct occurrences *all)
 {
-    uint32_t next_field = 0;
     for (size_t i = 0; i < all->count;) {
         struct group group = group_at(all, i);
-        if (write_missing(w, type, next_field, group.field->index) != 0 ||
-            write_group(w, &group) != 0)
+        if (write_group(w, &group) != 0)
             return -1;
-        next_field = group.field->index + 1;
         i += (size_t)(group.last - group.first) + 1;
     }
-    return write_missing(w, type, next_field, type->field_count);
+    return w->options->always_print_defaults ? write_all_missing(w, type, all) : 0;
 }
 
 int gw_json_write_merged(struct gw_json_writer *w, const struct gw_message_type *type,

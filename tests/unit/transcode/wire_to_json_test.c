@@ -154,9 +154,11 @@ static void defaults_are_written_on_request(void **state)
            "\"uint32ToDouble\":{},\"uint64ToBytes\":{},\"sint32ToSint64\":{},"
            "\"fixed64ToFloat\":{},\"boolToColor\":{},\"stringToMessage\":{},\"stringToMaps\":{},"
            "\"stringToTimestamp\":{},\"stringToValue\":{}}");
-    /* Also where fields come back. */
+    /* In the same order where fields come back. */
+    writes("user.v1.User", "0a 01 62 28 05",
+           "{\"id\":\"b\",\"age\":5,\"username\":\"\",\"email\":\"\",\"fullName\":\"\"}");
     writes("user.v1.User", "0a 01 61 28 05 0a 01 62",
-           "{\"id\":\"b\",\"username\":\"\",\"email\":\"\",\"fullName\":\"\",\"age\":5}");
+           "{\"id\":\"b\",\"age\":5,\"username\":\"\",\"email\":\"\",\"fullName\":\"\"}");
     writes("test.v1.Tree", "22 00 0a 01 61 22 00",
            "{\"name\":\"a\",\"children\":[{\"name\":\"\",\"children\":[]},{\"name\":\"\","
            "\"children\":[]}]}");
