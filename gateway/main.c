@@ -78,9 +78,10 @@ struct loaded {
 
 static int usage(const char *format, const char *what)
 {
-    fprintf(stderr, "sluice: ");
-    fprintf(stderr, format, what);
-    fprintf(stderr, "\ntry: sluice --help\n");
+    char text[1024];
+    snprintf(text, sizeof(text), format, what);
+    gw_print_line(stderr, "sluice: %s", text);
+    fprintf(stderr, "try: sluice --help\n");
     return EXIT_USAGE;
 }
 
@@ -115,7 +116,7 @@ static int command_run(const struct options *options, struct loaded *loaded)
     struct gw_error error;
     if (gw_gateway_run(loaded->snapshot, loaded->hooks, SLUICE_VERSION, &error) == 0)
         return 0;
-    fprintf(stderr, "sluice: %s\n", error.message);
+    gw_print_line(stderr, "sluice: %s", error.message);
     return EXIT_FAULT;
 }
 
@@ -190,7 +191,7 @@ static int command_hook(const struct options *options, struct loaded *loaded)
             fwrite(out.base, 1, out.len, stdout);
         gw_diagnostics_print(&errors, stderr);
         if (outcome < 0 && errors.count == 0)
-            fprintf(stderr, "sluice: %s\n", error.message);
+            gw_print_line(stderr, "sluice: %s", error.message);
         status = outcome == 0 ? 0 : EXIT_FAULT;
     }
     gw_diagnostics_dispose(&errors);

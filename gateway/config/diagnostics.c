@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/print.h"
 #include "base/vec.h"
 
 void gw_diagnostics_add(struct gw_diagnostics *d, struct gw_place place, const char *format, ...)
@@ -38,10 +39,11 @@ void gw_diagnostics_print(struct gw_diagnostics *d, FILE *out)
         const struct gw_diagnostic *item = &d->items[i];
         if (i > 0 && compare(item - 1, item) == 0)
             continue;
-        fputs(item->place.file, out);
         if (item->place.line > 0)
-            fprintf(out, ":%u:%u", item->place.line, item->place.column);
-        fprintf(out, ": %s\n", item->message);
+            gw_print_line(out, "%s:%u:%u: %s", item->place.file, item->place.line,
+                          item->place.column, item->message);
+        else
+            gw_print_line(out, "%s: %s", item->place.file, item->message);
     }
 }
 

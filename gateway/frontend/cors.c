@@ -1,6 +1,7 @@
 #include "frontend/cors.h"
 
 #include "frontend/exchange_internal.h"
+#include "frontend/hop_headers.h"
 #include "frontend/http1_head.h"
 #include "frontend/request_headers.h"
 
@@ -57,12 +58,10 @@ static bool allows_header(const struct gw_config_cors *cors, struct gw_slice nam
 
 bool gw_cors_allows_headers(const struct gw_config_cors *cors, struct gw_slice names)
 {
-    while (names.len > 0) {
-        const char *comma = memchr(names.base, ',', names.len);
-        size_t length = comma != NULL ? (size_t)(comma - names.base) : names.len;
-        if (!allows_header(cors, gw_slice_trim(gw_slice(names.base, length))))
+    struct gw_slice name;
+    while (gw_http_list_next(&names, &name)) {
+        if (!allows_header(cors, name))
             return false;
-        names = gw_slice_from(names, comma != NULL ? length + 1 : length);
     }
     return true;
 }

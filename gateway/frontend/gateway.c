@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/open_files.h"
+#include "base/print.h"
 #include "base/signals.h"
 #include "frontend/address_limit.h"
 #include "frontend/admin.h"
@@ -249,7 +250,7 @@ static void start_worker(struct gw_worker *worker)
     struct gw_error error;
     if (gw_worker_start(worker, &error) == 0)
         return;
-    fprintf(stderr, "sluice: %s\n", error.message);
+    gw_print_line(stderr, "sluice: %s", error.message);
     _exit(1);
 }
 

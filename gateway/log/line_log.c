@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/print.h"
 
 struct gw_line_log {
     struct gw_loop *loop; /* of the writing thread */
@@ -57,7 +58,7 @@ static size_t count_lines(const char *bytes, size_t len)
 
 static void complain(const struct gw_line_log *log)
 {
-    fprintf(stderr, "sluice: %s %s: %s\n", log->name, log->path, strerror(errno));
+    gw_print_line(stderr, "sluice: %s %s: %s", log->name, log->path, strerror(errno));
 }
 
 /* A full disk or a reader that left must not end the gateway, nor fill its own log. */

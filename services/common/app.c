@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/open_files.h"
+#include "base/print.h"
 #include "base/signals.h"
 #include "common/call_metrics.h"
 #include "common/descriptor_set.h"
@@ -44,7 +45,7 @@ struct instance {
 
 static int complain(const struct gw_app *app, const char *about, const char *problem)
 {
-    fprintf(stderr, "%s: %s: %s\n", app->name, about, problem);
+    gw_print_line(stderr, "%s: %s: %s", app->name, about, problem);
     return -1;
 }
 

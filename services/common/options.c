@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/print.h"
 
 /* How far the health page's port is from gRPC's. */
 #define HEALTH_PORT_OFFSET 1000
@@ -35,8 +36,8 @@ static bool parse_port(const char *text, uint16_t *ret_port)
 
 static int refuse_port(const char *name, const char *option, const char *text)
 {
-    fprintf(stderr, "%s: --%s: expected a port from 1 to 65535, found \"%s\"\n", name, option,
-            text);
+    gw_print_line(stderr, "%s: --%s: expected a port from 1 to 65535, found \"%s\"", name, option,
+                  text);
     return -1;
 }
 
@@ -101,7 +102,7 @@ int gw_options_parse(int argc, char **argv, const char *name, uint16_t default_p
         }
     }
     if (optind < argc) {
-        fprintf(stderr, "%s: unexpected argument \"%s\"\n", name, argv[optind]);
+        gw_print_line(stderr, "%s: unexpected argument \"%s\"", name, argv[optind]);
         return -1;
     }
     if (options.health_port == 0 && derive_health_port(name, &options) != 0)

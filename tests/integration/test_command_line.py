@@ -393,6 +393,28 @@ def test_a_log_that_is_a_pipe_without_a_reader_is_refused(t):
     expect(f"{fifo}: No such device or address" in done.stderr, done.stderr)
 
 
+def test_control_characters_are_escaped_on_standard_error(t):
+    # In YAML's own escapes: a template, a method, an upstream, a path of a hook, a key.
+    config = t.write("wrong.yaml", t.expand(USER, BACKENDS=endpoints("127.0.0.1:1"), PORT=1, ADMIN=2) + r"""
+  - {match: "GET /\e[2J{x}", grpc: "\e]0;title\a", upstream: "\x9b1m"}
+  - {match: "GET /{\e[1m", grpc: user.v1.UserService/GetUser, upstream: user-service}
+hooks: ["\e[5m.rb"]
+"\e[7m": 1
+""".replace("  - {match", "  - {match"))
+    text = open(config, encoding="utf-8").read()
+    routes = text[text.index("  - {match") : text.index("hooks:")]
+    text = text.replace(routes, "").replace("    upstream: user-service\n", "    upstream: user-service\n" + routes, 1)
+    for name in "wrong.yaml", "\x1b[2J.yaml":
+        done = t.run("check", "-c", t.write(name, text))
+        expect_equal(done.returncode, 1, "exit status")
+        expect("\\x1b" in done.stderr, done.stderr)
+        wrong = [c for c in done.stderr if (c < " " and c != "\n") or "\x7f" <= c < "\xa0"]
+        expect_equal(wrong, [], f"control characters in {done.stderr!r}")
+    for arguments in ("\x1b[2J",), ("check", "-c", "/\x1b[2J"), ("check", "\x1b[2J"):
+        done = t.run(*arguments)
+        expect("\x1b" not in done.stderr and "\\x1b[2J" in done.stderr, done.stderr)
+
+
 def test_wrong_usage_exits_with_2(t):
     for args in ["version", "x"], ["check", "-b", "x"], ["run", "-t", "x/y"]:
         done = t.run(*args)

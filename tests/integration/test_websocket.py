@@ -434,7 +434,10 @@ def test_what_a_client_may_not_send(t):
         ws.send({})
         expect_equal(ws.message(), {"feed": "news"})
         ws.send_raw(data)
-        ws.expect_end(code)
+        end, reason = ws.ended()
+        ws.close()
+        expect_equal(end, code, f"{data} {reason!r}")
+        expect(0 < len(reason.encode()) <= 123, f"the reason {reason!r} for {data}")
         cancelled += 1
         wait_for(f"the cancel after {data}", lambda: server.counters().cancelled == cancelled)
 

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "base/print.h"
 #include "hooks/engine/prelude.h"
 #include "hooks/engine/ruby.h"
 
@@ -114,8 +115,8 @@ static mrb_value try_body(mrb_state *mrb, void *arg)
 /* On a thread of its own. Nothing is served yet that would be missed. */
 static void end_process(union sigval path)
 {
-    fprintf(stderr, "%s:1:1: takes longer than `hook_limits.time` to load\n",
-            (const char *)path.sival_ptr);
+    gw_print_line(stderr, "%s:1:1: takes longer than `hook_limits.time` to load",
+                  (const char *)path.sival_ptr);
     _exit(1);
 }
 

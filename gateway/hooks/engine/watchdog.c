@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/print.h"
 #include "hooks/engine/log.h"
 #include "hooks/engine/vm.h"
 
@@ -30,10 +31,10 @@ static void say(struct gw_hook_watchdog *watchdog, const char *file, const char 
 
 static void give_up(const char *path, uint64_t blocked_ms)
 {
-    fprintf(stderr,
-            "sluice: hook %s has held up its worker for %llu ms and cannot be ended safely "
-            "(hook_limits.kill_after): the process ends\n",
-            path, (unsigned long long)blocked_ms);
+    gw_print_line(stderr,
+                  "sluice: hook %s has held up its worker for %llu ms and cannot be ended safely "
+                  "(hook_limits.kill_after): the process ends",
+                  path, (unsigned long long)blocked_ms);
     _exit(1);
 }
 

@@ -47,6 +47,19 @@ static void the_name_of_the_file_is_copied(void **state)
     assert_printed(&d, "a:1:1: message\n");
 }
 
+static void a_terminal_need_not_obey_them(void **state)
+{
+    (void)state;
+    struct gw_diagnostics d = {0};
+    gw_diagnostics_add(&d, (struct gw_place){"a\x1b[2J", 1, 1},
+                       "\"\x1b]0;x\a\" is wrong\nb:1:1: forged");
+    gw_diagnostics_add(&d, (struct gw_place){"b\r", 0, 0},
+                       "\xc2\x9b"
+                       "1m \xff");
+    assert_printed(&d, "a\\x1b[2J:1:1: \"\\x1b]0;x\\x07\" is wrong\\x0ab:1:1: forged\n"
+                       "b\\x0d: \\xc2\\x9b1m \\xff\n");
+}
+
 static void none_prints_nothing(void **state)
 {
     (void)state;
@@ -61,6 +74,7 @@ int main(void)
         cmocka_unit_test(they_are_shown_in_order_of_place),
         cmocka_unit_test(twice_the_same_is_shown_once),
         cmocka_unit_test(the_name_of_the_file_is_copied),
+        cmocka_unit_test(a_terminal_need_not_obey_them),
         cmocka_unit_test(none_prints_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
