@@ -146,6 +146,12 @@ def test_services_go_on_and_drain(t):
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+def take_signals():
+    """What runs in the background, or under nohup, has children that ignore these, and bash cannot trap them."""
+    for number in signal.SIGHUP, signal.SIGINT, signal.SIGQUIT:
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Run:
     """./run, on ports of its own and of what is built already, in a session of its own as from a terminal."""
 
@@ -163,7 +169,8 @@ class Run:
         self.log = self.folder + "/log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([*before, self.folder + "/run"], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True, env={**os.environ, "PATH": path})
+                                            stderr=log, start_new_session=True, env={**os.environ, "PATH": path},
+                                            preexec_fn=take_signals)
 
     def _copy(self, name, by):
         with open(f"{SOURCE}/{name}", encoding="utf-8") as file:
