@@ -7,12 +7,12 @@ static unsigned char lower(char c)
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
-/* The same of eight bytes: with their high bits off, sums do not carry into the next. */
-static uint64_t lower_word(const char *at)
+/* The same of up to eight bytes: with their high bits off, sums do not carry into the next. */
+static inline uint64_t lower_word(const char *at, size_t count)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t word;
-    memcpy(&word, at, sizeof(word));
+    uint64_t word = 0;
+    memcpy(&word, at, count);
     uint64_t low = word & ones * 0x7f;
     uint64_t from_a = low + ones * (0x80 - 'A'), above_z = low + ones * (0x7f - 'Z');
     return word | (from_a & ~above_z & ~word & ones * 0x80) >> 2;
@@ -24,8 +24,13 @@ bool gw_slice_eq_nocase(struct gw_slice a, struct gw_slice b)
         return false;
     size_t i = 0;
     for (; a.len - i >= 8; i += 8) {
-        if (lower_word(a.base + i) != lower_word(b.base + i))
+        if (lower_word(a.base + i, 8) != lower_word(b.base + i, 8))
             return false;
+    }
+    if (a.len - i >= 4) {
+        if (lower_word(a.base + i, 4) != lower_word(b.base + i, 4))
+            return false;
+        i += 4;
     }
     for (; i < a.len; i++) {
         if (lower(a.base[i]) != lower(b.base[i]))

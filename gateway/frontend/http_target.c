@@ -3,12 +3,14 @@
 #include <arpa/inet.h>
 #include <stdint.h>
 
-/* unreserved and sub-delims but the comma. */
-static bool is_name_byte(unsigned char c)
-{
-    static const uint64_t set[4] = {UINT64_C(0x2bff6fd200000000), UINT64_C(0x47fffffe87fffffe)};
-    return set[c >> 6] >> (c & 63) & 1;
-}
+#include "base/bytes.h"
+
+/* unreserved and sub-delims but the comma (RFC 3986 section 2). */
+static const bool is_name_byte[256] = {
+    GW_BYTES_DIGITS, GW_BYTES_LOWER, GW_BYTES_UPPER, ['-'] = 1, ['.'] = 1,  ['_'] = 1,
+    ['~'] = 1,       ['!'] = 1,      ['$'] = 1,      ['&'] = 1, ['\''] = 1, ['('] = 1,
+    [')'] = 1,       ['*'] = 1,      ['+'] = 1,      [';'] = 1, ['='] = 1,
+};
 
 static bool is_hex(char c)
 {
@@ -20,7 +22,7 @@ static size_t name_length(struct gw_slice s)
 {
     size_t i = 0;
     for (;;) {
-        while (i < s.len && is_name_byte((unsigned char)s.base[i]))
+        while (i < s.len && is_name_byte[(unsigned char)s.base[i]])
             i++;
         if (i == s.len || s.base[i] == ':')
             return i;
