@@ -173,12 +173,15 @@ static void take_user_agent(struct gw_request_headers *headers, struct gw_slice 
 /* As RFC 9110 section 10.1.5 has it, what matters most comes first. */
 static void finish_user_agent(struct gw_request_headers *headers, gw_pool *pool)
 {
-    if (headers->user_agent.len > 0)
-        headers->user_agent =
-            gw_metadata_is_allowed(GW_SLICE("x"), headers->user_agent)
-                ? gw_pool_printf(pool, "%.*s %.*s", GW_SLICE_ARG(headers->user_agent),
-                                 GW_SLICE_ARG(gw_grpc_user_agent))
-                : (struct gw_slice){0};
+    struct gw_slice theirs = headers->user_agent, ours = gw_grpc_user_agent;
+    headers->user_agent = (struct gw_slice){0};
+    if (theirs.len == 0 || !gw_metadata_is_allowed(GW_SLICE("x"), theirs))
+        return;
+    char *both = h2o_mem_alloc_pool(pool, theirs.len + 1 + ours.len);
+    memcpy(both, theirs.base, theirs.len);
+    both[theirs.len] = ' ';
+    memcpy(both + theirs.len + 1, ours.base, ours.len);
+    headers->user_agent = gw_slice(both, theirs.len + 1 + ours.len);
 }
 
 /* Adds the field, or keeps its fault. */

@@ -200,11 +200,13 @@ static size_t fill_own_fields(const struct gw_call_params *params, nghttp2_nv nv
     nv[n++] = field(GW_SLICE(":scheme"), params->scheme, BORROWED);
     nv[n++] = field(GW_SLICE(":path"), params->path, BORROWED);
     nv[n++] = field(GW_SLICE(":authority"), params->authority, BORROWED);
-    nv[n++] = field(GW_SLICE("te"), GW_SLICE("trailers"), BORROWED);
     nv[n++] = field(GW_SLICE("content-type"), params->content_type, BORROWED);
-    if (params->user_agent.len == 0)
-        nv[n++] = field(GW_SLICE("user-agent"), gw_grpc_user_agent, BORROWED);
     return n;
+}
+
+static struct gw_slice user_agent_of(const struct gw_call_params *params)
+{
+    return params->user_agent.len > 0 ? params->user_agent : gw_grpc_user_agent;
 }
 
 static bool is_literal(const struct gw_metadatum *m)
@@ -214,7 +216,8 @@ static bool is_literal(const struct gw_metadatum *m)
 
 #define TIMEOUT_MAX 16
 
-/* What stands in fill_own_fields, grpc-timeout and grpc-accept-encoding, with what HPACK adds. */
+/* What stands in fill_own_fields, te, grpc-timeout and grpc-accept-encoding, with what HPACK adds.
+ */
 #define FIXED_BYTES 256
 
 /* The same as SETTINGS_MAX_HEADER_LIST_SIZE counts it (RFC 9113 section 6.5.2), but for the values
@@ -232,37 +235,30 @@ struct measure {
     size_t count;  /* of metadata fields */
 };
 
-/* What the peer gets of a field is each of its values by itself. */
-struct field_values {
-    const struct gw_metadatum *m;
-    bool is_list;
-    struct gw_slice rest;
-};
-
-static struct field_values values_of(const struct gw_metadatum *m)
+/* The peer gets each of its values by itself. */
+static bool is_list(const struct gw_metadatum *m)
 {
-    bool is_list = m->indexing == GW_INDEX_NEVER && gw_metadata_is_binary(m->name);
-    return (struct field_values){m, is_list, m->value.base != NULL ? m->value : GW_SLICE("")};
+    return m->indexing == GW_INDEX_NEVER && gw_metadata_is_binary(m->name);
 }
 
-static bool next_value(struct field_values *values, struct gw_slice *ret_value)
+/* An empty value is one, too. */
+static struct gw_slice values_of(const struct gw_metadatum *m)
 {
-    if (values->is_list)
-        return gw_metadata_next_value(&values->rest, ret_value);
-    *ret_value = values->rest;
-    values->rest = gw_slice(NULL, 0);
-    return ret_value->base != NULL;
+    return m->value.base != NULL ? m->value : GW_SLICE("");
 }
 
-static void measure_field(struct measure *measure, const struct gw_metadatum *m)
+static void measure_value(struct measure *measure, struct gw_slice name, struct gw_slice value)
 {
-    struct field_values values = values_of(m);
-    struct gw_slice value;
-    while (next_value(&values, &value)) {
-        measure->bound += gw_hpack_literal_bound(m->name, value);
-        measure->listed += m->name.len + value.len + 32;
-        measure->count++;
-    }
+    measure->bound += gw_hpack_literal_bound(name, value);
+    measure->listed += name.len + value.len + 32;
+    measure->count++;
+}
+
+static void measure_list(struct measure *measure, const struct gw_metadatum *m)
+{
+    struct gw_slice rest = values_of(m), value;
+    while (gw_metadata_next_value(&rest, &value))
+        measure_value(measure, m->name, value);
 }
 
 /* Whoever makes the metadata has refused by then what is bad of them, in better words. But what a
@@ -272,8 +268,7 @@ static bool measure_request(const struct gw_call_params *params, struct measure 
                             const struct gw_metadatum **ret_bad)
 {
     size_t own = params->scheme.len + params->path.len + params->authority.len +
-                 params->content_type.len +
-                 (params->user_agent.len > 0 ? params->user_agent.len : gw_grpc_user_agent.len);
+                 params->content_type.len + user_agent_of(params).len;
     *ret_measure = (struct measure){FIXED_BYTES + own, FIXED_LISTED + own, 0};
     if (!params->takes_compressed)
         ret_measure->listed += LISTED("grpc-accept-encoding", GW_INFLATE_ENCODINGS);
@@ -283,7 +278,10 @@ static bool measure_request(const struct gw_call_params *params, struct measure 
             *ret_bad = m;
             return false;
         }
-        measure_field(ret_measure, m);
+        if (is_list(m))
+            measure_list(ret_measure, m);
+        else
+            measure_value(ret_measure, m->name, m->value);
     }
     return true;
 }
@@ -292,6 +290,14 @@ static struct gw_slice timeout_of(const struct gw_client_call *call, char text[T
 {
     uint64_t now = gw_loop_now_ms(call->client->loop), deadline = call->deadline.expires_ms;
     return gw_slice(text, gw_grpc_timeout_format(text, deadline > now ? deadline - now : 1));
+}
+
+static char *put_list(char *to, const struct gw_metadatum *m)
+{
+    struct gw_slice rest = values_of(m), value;
+    while (gw_metadata_next_value(&rest, &value))
+        to = gw_hpack_put_literal(to, m->name, value, true);
+    return to;
 }
 
 void gw_client_call_append_literals(struct gw_client_call *call)
@@ -303,20 +309,20 @@ void gw_client_call_append_literals(struct gw_client_call *call)
         char timeout[TIMEOUT_MAX];
         to = gw_hpack_put_literal(to, GW_SLICE("grpc-timeout"), timeout_of(call, timeout), false);
     }
-    /* It recurs, but to copy it costs less than to find it in nghttp2's table. */
+    /* These recur, but to copy them costs less than to find them in nghttp2's table. */
+    to = gw_hpack_put_literal(to, GW_SLICE("te"), GW_SLICE("trailers"), false);
     if (!call->params.takes_compressed)
         to = gw_hpack_put_literal(to, GW_SLICE("grpc-accept-encoding"),
                                   GW_SLICE(GW_INFLATE_ENCODINGS), false);
-    if (call->params.user_agent.len > 0)
-        to = gw_hpack_put_literal(to, GW_SLICE("user-agent"), call->params.user_agent, false);
+    to = gw_hpack_put_literal(to, GW_SLICE("user-agent"), user_agent_of(&call->params), false);
     for (size_t i = 0; i < metadata->count; i++) {
         const struct gw_metadatum *m = &metadata->items[i];
         if (!is_literal(m))
             continue;
-        struct field_values values = values_of(m);
-        struct gw_slice value;
-        while (next_value(&values, &value))
-            to = gw_hpack_put_literal(to, m->name, value, m->indexing == GW_INDEX_NEVER);
+        if (is_list(m))
+            to = put_list(to, m);
+        else
+            to = gw_hpack_put_literal(to, m->name, m->value, m->indexing == GW_INDEX_NEVER);
     }
     bytes->len = (size_t)(to - bytes->base);
 }
@@ -341,6 +347,19 @@ static int submit_fields(struct gw_client_call *call, const nghttp2_nv *nv, size
     return nghttp2_submit_request(call->client->session, NULL, nv, count, &body, call);
 }
 
+static size_t fill_field(nghttp2_nv *nv, size_t count, const struct gw_metadatum *m)
+{
+    const uint8_t flags = BORROWED | NGHTTP2_NV_FLAG_NO_INDEX;
+    if (!is_list(m)) {
+        nv[count++] = field(m->name, m->value, flags);
+        return count;
+    }
+    struct gw_slice rest = values_of(m), value;
+    while (gw_metadata_next_value(&rest, &value))
+        nv[count++] = field(m->name, value, flags);
+    return count;
+}
+
 static int submit_request(struct gw_client_call *call, const struct measure *measure)
 {
     const struct gw_metadata *metadata = &call->params.metadata;
@@ -357,18 +376,17 @@ static int submit_request(struct gw_client_call *call, const struct measure *mea
     if (!call->params.takes_compressed && call->literals_bound == 0)
         nv[count++] = field(GW_SLICE("grpc-accept-encoding"), GW_SLICE(GW_INFLATE_ENCODINGS),
                             BORROWED | NGHTTP2_NV_FLAG_NO_INDEX);
-    if (call->params.user_agent.len > 0 && call->literals_bound == 0)
-        nv[count++] = field(GW_SLICE("user-agent"), call->params.user_agent,
+    if (call->literals_bound == 0) {
+        nv[count++] = field(GW_SLICE("te"), GW_SLICE("trailers"), BORROWED);
+        nv[count++] = field(GW_SLICE("user-agent"), user_agent_of(&call->params),
                             BORROWED | NGHTTP2_NV_FLAG_NO_INDEX);
+    }
     for (size_t i = 0; i < metadata->count; i++) {
         const struct gw_metadatum *m = &metadata->items[i];
         if (!is_literal(m)) {
             nv[count++] = field(m->name, m->value, BORROWED);
         } else if (call->literals_bound == 0) {
-            struct field_values values = values_of(m);
-            struct gw_slice value;
-            while (next_value(&values, &value))
-                nv[count++] = field(m->name, value, BORROWED | NGHTTP2_NV_FLAG_NO_INDEX);
+            count = fill_field(nv, count, m);
         }
     }
     int rc = submit_fields(call, nv, count);
